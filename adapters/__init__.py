@@ -1,0 +1,1 @@
+"""What changes mean: change-log decoding, positions, aggregates, contracts and serde."""

@@ -1,0 +1,101 @@
+"""What a change log asks to be done, step by step: a closed set of values.
+
+Enters: nothing. Leaves: the steps that the assembler yields and the translator applies in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.envelope import RowChange
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """A row that a snapshot read: it lands, and yields no event."""
+
+    change: RowChange
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotStarted:
+    """A snapshot begins; rows that it does not see will be swept."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCompleted:
+    """Every row of the snapshot has come; `tables` are those that it reported complete."""
+
+    run: int
+    tables: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One whole committed transaction; with `spilled` rows in the hub before `changes`."""
+
+    txid: int
+    lsn: int
+    time_us: int
+    changes: tuple[RowChange, ...]
+    spilled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A transaction within which a connector started again, at `offset` of the change log.
+
+    Debezium may then leave out rows that share a position in the write-ahead log with the last one
+    that it had sent, and counts END without them: the log can't tell. A comparison can.
+    """
+
+    txid: int
+    lsn: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpillChunk:
+    """Rows of a huge transaction that is still open: to be kept in the hub, not yet applied."""
+
+    txid: int
+    first: int
+    changes: tuple[RowChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpillDropped:
+    """The open transaction's spilled rows are void: it starts over, or was translated before."""
+
+    txid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """A barrier: everything before it in the legacy database stands before it in the log."""
+
+    id: str
+    lsn: int
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochStarted:
+    """Positions start anew: everything that follows belongs to this epoch."""
+
+    epoch: int
+
+
+Step = (
+    EpochStarted
+    | SnapshotRow
+    | SnapshotStarted
+    | SnapshotCompleted
+    | Transaction
+    | Doubt
+    | SpillChunk
+    | SpillDropped
+    | Barrier
+)

@@ -1,0 +1,1 @@
+"""How fast each stage and the whole are, on the real programs."""

@@ -1,0 +1,1 @@
+"""How changes leave: declared Debezium connectors in Kafka Connect, planned and applied."""

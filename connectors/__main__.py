@@ -1,0 +1,116 @@
+"""`python -m connectors`: the commands of `isthmus connectors`, without the pipeline.
+
+Enters: flags, or the ISTHMUS_* variables. Leaves: facts on stdout, messages on stderr, an exit
+code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from connectors import commands
+from connectors.declaration import load_declarations
+from connectors.errors import Configuration, IsthmusError, Unreachable
+from connectors.target import EVENT_PARTITIONS, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FLAGS = (
+    # flag, variable, what it is
+    ("--declarations", "ISTHMUS_DECLARATIONS", "folder of the declarations (*.yaml)"),
+    ("--site-name", "ISTHMUS_SITE_NAME", "the site's name, first part of all names"),
+    ("--connect-url", "ISTHMUS_CONNECT_URL", "Connect's REST interface"),
+    ("--bootstrap", "ISTHMUS_KAFKA", "Kafka's brokers, host:port"),
+    ("--owner-url", "ISTHMUS_LEGACY_OWNER_URL", "the legacy database's owner, postgresql://..."),
+)
+_EXIT_CODES = {Configuration: 2, Unreachable: 3}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _build_parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except IsthmusError as error:
+        sys.stderr.write(f"error: {error}\n")
+        codes = (code for family, code in _EXIT_CODES.items() if isinstance(error, family))
+        return next(codes, 1)
+
+
+def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one return per command
+    target = _read_target(options)
+    names = getattr(options, "names", [])
+    match options.command:
+        case "plan":
+            return commands.plan(target, as_json=options.json)
+        case "apply":
+            return commands.apply(target, as_json=options.json, remove=options.remove)
+        case "status":
+            return commands.status(target, as_json=options.json)
+        case "restart":
+            return commands.restart(target, names, everything=options.all)
+        case "delete":
+            return commands.delete(target, options.name, destroy_slot=options.destroy_slot)
+        case "offsets":
+            return commands.offsets(target, names, as_json=options.json)
+        case state:
+            return commands.change_state(target, names, state)
+
+
+def _read_target(options: argparse.Namespace) -> Target:
+    values = {}
+    for flag, variable, what in _FLAGS:
+        value = getattr(options, flag.removeprefix("--").replace("-", "_"))
+        if not value:
+            raise Configuration(f"{flag} (or {variable}) is needed: {what}")
+        values[flag] = value
+    return Target(
+        site=values["--site-name"],
+        declarations=load_declarations(Path(values["--declarations"]), os.environ),
+        connect_url=values["--connect-url"],
+        bootstrap_servers=values["--bootstrap"],
+        owner_url=values["--owner-url"],
+        event_partitions=options.event_partitions,
+    )
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    for flag, variable, what in _FLAGS:
+        # the default is not shown in --help: a URL may hold a password
+        shared.add_argument(flag, default=os.environ.get(variable), help=f"{what} [{variable}]")
+    shared.add_argument("--event-partitions", type=int, default=EVENT_PARTITIONS)
+    shared.add_argument("--json", action="store_true", help="print the facts as JSON on stdout")
+    parser = argparse.ArgumentParser(prog="python -m connectors", description=commands.__doc__)
+    groups = parser.add_subparsers(dest="command", required=True)
+
+    def add(name: str, what: str) -> argparse.ArgumentParser:
+        return groups.add_parser(name, help=what, description=what, parents=[shared])
+
+    add("plan", "show what would be changed; 1 when anything differs")
+    apply = add("apply", "make what is declared and wait until it runs")
+    apply.add_argument("--remove", action="store_true", help="delete what is not declared any more")
+    add("status", "states of connectors and tasks; 1 unless all of them run")
+    restart = add("restart", "restart what has failed")
+    restart.add_argument("--all", action="store_true", help="also what has not failed")
+    delete = add("delete", "delete a connector")
+    delete.add_argument("name", help="module or connector")
+    delete.add_argument("--destroy-slot", action="store_true", help="its slot and publication too")
+    for name in ("pause", "resume", "stop"):
+        add(name, f"{name} connectors").add_argument(
+            "names", nargs="*", help="modules; all if none"
+        )
+    restart.add_argument("names", nargs="*", help="modules; all if none")
+    offsets = add("offsets", "show source offsets")
+    offsets.add_argument("what", choices=["show"])
+    offsets.add_argument("names", nargs="*", help="modules; all if none")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,242 @@
+"""The legacy database's side of capture: publications, grants, slots and what must hold beforehand.
+
+Enters: a connection with the owner's rights. Leaves: what is there, as values of connectors.plan;
+or the publications and grants, made. Nothing else of the legacy database is ever changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from connectors.errors import Configuration, Fatal, Unreachable
+from connectors.plan import Grant, Publication
+from legacy_db.definition import read_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from connectors.declaration import Declaration
+
+CONNECT_TIMEOUT_S = 10
+
+_PUBLICATIONS = """
+select p.pubname, p.puballtables, p.pubviaroot,
+       concat_ws(', ', case when p.pubinsert then 'insert' end,
+                       case when p.pubupdate then 'update' end,
+                       case when p.pubdelete then 'delete' end,
+                       case when p.pubtruncate then 'truncate' end),
+       coalesce(array_agg(n.nspname || '.' || c.relname order by n.nspname, c.relname)
+                filter (where c.oid is not null), '{}'),
+       coalesce(array_agg(n.nspname || '.' || c.relname order by n.nspname, c.relname)
+                filter (where r.prqual is not null or r.prattrs is not null), '{}')
+from pg_publication p
+left join pg_publication_rel r on r.prpubid = p.oid
+left join pg_class c on c.oid = r.prrelid
+left join pg_namespace n on n.oid = c.relnamespace
+where p.pubname = any(%s)
+group by p.oid
+"""
+
+_TABLE_RIGHTS = """
+select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = %s and c.relname = any(%s) and has_table_privilege(%s, c.oid, 'select')
+"""
+
+_UNFIT = """
+select c.relname, c.relpersistence, c.relreplident,
+       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p') order by 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A replication slot: who uses it now (a backend's pid, or None)."""
+
+    name: str
+    active_pid: int | None
+
+
+def connect_owner(url: str) -> psycopg.Connection:
+    """Connect with the owner's URL (autocommit); Unreachable names the place, no password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise Configuration("the owner's URL is none of PostgreSQL's (postgresql://...)") from error
+    place = "{}:{}/{}".format(*(parts.get(key, "?") for key in ("host", "port", "dbname")))
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+    except psycopg.OperationalError as error:
+        raise Unreachable(
+            f"cannot connect to the legacy database {place} as {parts.get('user')}: "
+            f"{first_line(error)}"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Give the first line of an error's text; psycopg puts no password there."""
+    return str(error).strip().partition("\n")[0]
+
+
+def read_publications(
+    connection: psycopg.Connection, names: Iterable[str]
+) -> dict[str, Publication]:
+    """Read those of the named publications that are there."""
+    rows = connection.execute(_PUBLICATIONS, (list(names),)).fetchall()
+    return {
+        name: Publication(tuple(tables), via_root, operations, tuple(filtered), all_tables)
+        for name, all_tables, via_root, operations, tables, filtered in rows
+    }
+
+
+def list_grants(declaration: Declaration) -> frozenset[Grant]:
+    """List what the capture role needs for one module: USAGE and SELECT, nothing more."""
+    role, schema = declaration.user, declaration.schema
+    tables = {Grant(role, "select", schema, table) for table in declaration.tables}
+    return frozenset({Grant(role, "usage", schema), *tables})
+
+
+def read_grants(connection: psycopg.Connection, declaration: Declaration) -> frozenset[Grant]:
+    """Read which of the needed privileges the capture role holds."""
+    role, schema = declaration.user, declaration.schema
+    held = set()
+    usage = "select has_schema_privilege(%s, oid, 'usage') from pg_namespace where nspname = %s"
+    row = connection.execute(usage, (role, schema)).fetchone()
+    if row and row[0]:
+        held.add(Grant(role, "usage", schema))
+    rows = connection.execute(_TABLE_RIGHTS, (schema, list(declaration.tables), role))
+    held.update(Grant(role, "select", schema, table) for (table,) in rows)
+    return frozenset(held)
+
+
+def check_role(connection: psycopg.Connection, role: str) -> None:
+    """Refuse a capture role that is not there, cannot log in or cannot replicate."""
+    query = "select rolcanlogin, rolreplication or rolsuper from pg_roles where rolname = %s"
+    row = connection.execute(query, (role,)).fetchone()
+    if row is None or not all(row):
+        what = "is not there" if row is None else "lacks LOGIN or REPLICATION"
+        raise Configuration(
+            f"the capture role {role!r} {what}: an administrator must `create role {role} login "
+            "replication` (or alter it so)"
+        )
+
+
+def check_tables(connection: psycopg.Connection, declaration: Declaration) -> None:
+    """Refuse tables that are absent, or whose changes could not be captured or would fail."""
+    where = f"module {declaration.module!r}"
+    try:
+        read_tables(connection, declaration.schema, declaration.tables)
+    except Configuration as error:
+        raise Configuration(f"{where}: {error}") from error
+    rows = connection.execute(_UNFIT, (declaration.schema, list(declaration.tables))).fetchall()
+    for table, persistence, identity, keyed in rows:
+        name = f"{declaration.schema}.{table}"
+        if persistence != "p":
+            raise Configuration(f"{where}: {name} is unlogged or temporary: it cannot be captured")
+        if identity == "n" or (identity == "d" and not keyed):
+            raise Configuration(
+                f"{where}: {name} has no {'replica identity' if keyed else 'primary key'}: once "
+                "published, every UPDATE and DELETE of it would fail in the legacy application; "
+                f"add a key, or `alter table {name} replica identity full`"
+            )
+
+
+def check_server(connection: psycopg.Connection, new_slots: int) -> None:
+    """Refuse a server without logical decoding, or without room for `new_slots` more slots."""
+    row = connection.execute(
+        "select current_setting('wal_level'), current_setting('max_replication_slots')::int,"
+        " (select count(*) from pg_replication_slots), current_setting('max_wal_senders')::int"
+    ).fetchone()
+    if row is None or row[0] != "logical":
+        level = row[0] if row else "unknown"
+        raise Configuration(
+            f"the legacy database has wal_level = {level}: set wal_level = logical in its "
+            "configuration and restart it"
+        )
+    free = min(row[1], row[3]) - row[2]
+    if free < new_slots:
+        raise Configuration(
+            f"the legacy database has {max(free, 0)} free replication slots, {new_slots} are "
+            "needed: raise max_replication_slots and max_wal_senders, or drop unused slots"
+        )
+
+
+def read_slots(connection: psycopg.Connection, names: Iterable[str]) -> dict[str, Slot]:
+    """Read those of the named replication slots that are there."""
+    query = "select slot_name, active_pid from pg_replication_slots where slot_name = any(%s)"
+    rows = connection.execute(query, (list(names),)).fetchall()
+    return {name: Slot(name, pid) for name, pid in rows}
+
+
+def make_publication(
+    connection: psycopg.Connection, name: str, wanted: Publication, *, there: bool
+) -> None:
+    """Create or change a publication into exactly `wanted`, in one transaction."""
+    tables = sql.SQL(", ").join(_identify(table) for table in wanted.tables)
+    options = sql.SQL("(publish = {}, publish_via_partition_root = {})").format(
+        sql.Literal(wanted.operations), sql.Literal(wanted.via_root)
+    )
+    verb = "alter publication {} set table {}" if there else "create publication {} for table {}"
+    with _explained(f"publication {name}"), connection.transaction():
+        connection.execute(sql.SQL(verb).format(sql.Identifier(name), tables))
+        connection.execute(
+            sql.SQL("alter publication {} set {}").format(sql.Identifier(name), options)
+        )
+
+
+def make_grant(connection: psycopg.Connection, grant: Grant) -> None:
+    """Grant the capture role one privilege."""
+    place = (
+        sql.Identifier(grant.schema, grant.table)
+        if grant.table
+        else sql.SQL("schema {}").format(sql.Identifier(grant.schema))
+    )
+    statement = sql.SQL("grant {} on {} to {}").format(
+        sql.SQL(grant.privilege), place, sql.Identifier(grant.role)
+    )
+    with _explained(f"grant on {grant.relation}"):
+        connection.execute(statement)
+
+
+def drop_publication(connection: psycopg.Connection, name: str) -> None:
+    """Drop a publication, if it is there."""
+    with _explained(f"publication {name}"):
+        connection.execute(sql.SQL("drop publication if exists {}").format(sql.Identifier(name)))
+
+
+def drop_slot(connection: psycopg.Connection, name: str) -> bool:
+    """Drop an inactive slot; False when this user may not."""
+    try:
+        connection.execute("select pg_drop_replication_slot(%s)", (name,))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    except psycopg.Error as error:
+        raise Fatal(f"cannot drop slot {name}: {first_line(error)}") from error
+    return True
+
+
+def _identify(table: str) -> sql.Identifier:
+    schema, _, name = table.partition(".")
+    return sql.Identifier(schema, name)
+
+
+class _explained:  # noqa: N801 - reads as a phrase in a `with`
+    """Turns PostgreSQL's refusal into a Configuration error that names what was being made."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, psycopg.Error):
+            raise Configuration(
+                f"cannot make {self._what} with the owner's rights: {first_line(error)}"
+            ) from error

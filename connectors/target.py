@@ -1,0 +1,79 @@
+"""What a site's connectors should be, as one value: where the servers are, and what is declared.
+
+Enters: declarations and addresses. Leaves: the desired `State` that plan compares with what is
+there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connectors.config import RECORD_BYTES_MAX, build_config
+from connectors.database import list_grants
+from connectors.errors import Configuration
+from connectors.names import ModuleNames
+from connectors.plan import Publication, State, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from connectors.declaration import Declaration
+
+EVENT_PARTITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A site, its declarations by module, and the servers they are applied to."""
+
+    site: str
+    declarations: Mapping[str, Declaration]
+    connect_url: str
+    bootstrap_servers: str
+    owner_url: str
+    event_partitions: int = EVENT_PARTITIONS
+    record_bytes_max: int = RECORD_BYTES_MAX
+
+    def names(self, module: str) -> ModuleNames:
+        """Give the names of a module."""
+        return ModuleNames(self.site, module)
+
+    def find_connector(self, name: str) -> str:
+        """Give the connector's full name for a module's or a connector's name."""
+        return name if name.startswith(f"{self.site}.") else f"{self.site}.{name}"
+
+    def declared_connector(self, name: str) -> str:
+        """Give the full name of a declared connector; Configuration lists the declared modules."""
+        module = self.find_connector(name).removeprefix(f"{self.site}.")
+        if module not in self.declarations:
+            known = ", ".join(sorted(self.declarations))
+            raise Configuration(f"no module {module!r} is declared: declared are {known}")
+        return self.names(module).connector
+
+
+def desired_state(target: Target) -> State:
+    """Derive the state that the declarations ask for."""
+    connectors, publications, topics = {}, {}, {}
+    for module, declaration in target.declarations.items():
+        names = target.names(module)
+        connectors[names.connector] = build_config(
+            declaration, target.site, record_bytes_max=target.record_bytes_max
+        )
+        tables = tuple(f"{declaration.schema}.{table}" for table in declaration.tables)
+        publications[names.publication] = Publication(tables)
+        topics[names.changes] = _topic(target, 1, declaration.retention.changes_ms)
+        topics[names.events] = _topic(
+            target, target.event_partitions, declaration.retention.events_ms
+        )
+    grants = frozenset().union(*map(list_grants, target.declarations.values()))
+    return State(connectors, publications, grants, topics)
+
+
+def _topic(target: Target, partitions: int, retention_ms: int) -> Topic:
+    settings = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention_ms),
+        "max.message.bytes": str(target.record_bytes_max),
+    }
+    return Topic(partitions, settings)

@@ -1,0 +1,1 @@
+"""Where changes are born: the legacy database, its definitions, readers and row hashes."""

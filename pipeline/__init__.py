@@ -1,0 +1,1 @@
+"""What is done with changes: hub, translate, publish, replicate, quality, reconcile, report."""

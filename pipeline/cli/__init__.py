@@ -1,0 +1,1 @@
+"""The program `isthmus`: one file per command or group of commands."""

@@ -1,0 +1,115 @@
+"""`isthmus connectors ...`: plan, apply and operate the site's connectors.
+
+Enters: the site. Leaves: facts on stdout, exit codes as everywhere. All work is in the package
+connectors, which `python -m connectors` shares.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connectors import commands
+from connectors.declaration import load_declarations
+from connectors.target import Target
+from pipeline.cli.options import JsonOption, SiteOption
+from pipeline.settings import load_settings, read_variables
+
+app = typer.Typer(help="Plan, apply and operate the connectors that capture the legacy database.")
+offsets_app = typer.Typer(help="Where the connectors are in the legacy database's log.")
+app.add_typer(offsets_app, name="offsets")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Modules; all declared ones if none.")]
+
+
+def read_target(site: Path) -> Target:
+    """Read what the site's connectors should be; Configuration names file and key."""
+    settings = load_settings(site)
+    return Target(
+        site=settings.site,
+        declarations=load_declarations(settings.connectors, read_variables(settings.root)),
+        connect_url=settings.connect_url,
+        bootstrap_servers=settings.bootstrap_servers,
+        owner_url=settings.legacy.owner_url,
+        event_partitions=settings.event_partitions,
+        record_bytes_max=settings.record_bytes_max,
+    )
+
+
+@app.command()
+def plan(site: SiteOption = Path(), json: JsonOption = False) -> None:  # noqa: FBT002 - typer's flags
+    """Show what would be created, changed or removed; exit code 1 when anything differs."""
+    raise typer.Exit(commands.plan(read_target(site), as_json=json))
+
+
+@app.command()
+def apply(
+    site: SiteOption = Path(),
+    remove: Annotated[  # noqa: FBT002 - typer's flags
+        bool, typer.Option("--remove", help="Delete connectors that are not declared any more.")
+    ] = False,
+    json: JsonOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """Make publications, grants, topics and connectors as declared; wait until all of it runs."""
+    raise typer.Exit(commands.apply(read_target(site), as_json=json, remove=remove))
+
+
+@app.command()
+def status(site: SiteOption = Path(), json: JsonOption = False) -> None:  # noqa: FBT002 - typer's flags
+    """Show the states of connectors and tasks; exit code 1 unless all of them run."""
+    raise typer.Exit(commands.status(read_target(site), as_json=json))
+
+
+@app.command()
+def restart(
+    names: Names = None,
+    site: SiteOption = Path(),
+    everything: Annotated[  # noqa: FBT002 - typer's flags
+        bool, typer.Option("--all", help="Also what has not failed.")
+    ] = False,
+) -> None:
+    """Restart the connectors and tasks that have failed."""
+    raise typer.Exit(commands.restart(read_target(site), names or [], everything=everything))
+
+
+@app.command()
+def pause(names: Names = None, site: SiteOption = Path()) -> None:
+    """Pause connectors: they keep their slot, and send nothing."""
+    raise typer.Exit(commands.change_state(read_target(site), names or [], "pause"))
+
+
+@app.command()
+def resume(names: Names = None, site: SiteOption = Path()) -> None:
+    """Resume connectors that were paused or stopped."""
+    raise typer.Exit(commands.change_state(read_target(site), names or [], "resume"))
+
+
+@app.command()
+def stop(names: Names = None, site: SiteOption = Path()) -> None:
+    """Stop connectors: their tasks end, offsets and slots stay."""
+    raise typer.Exit(commands.change_state(read_target(site), names or [], "stop"))
+
+
+@app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="Module or connector.")],
+    site: SiteOption = Path(),
+    destroy_slot: Annotated[  # noqa: FBT002 - typer's flags
+        bool,
+        typer.Option("--destroy-slot", help="Its offsets, replication slot and publication too."),
+    ] = False,
+) -> None:
+    """Delete a connector; the replication slot stays unless it is to be destroyed."""
+    raise typer.Exit(commands.delete(read_target(site), name, destroy_slot=destroy_slot))
+
+
+@offsets_app.command("show")
+def show_offsets(
+    names: Names = None,
+    site: SiteOption = Path(),
+    json: JsonOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """Show each connector's committed source offset."""
+    raise typer.Exit(commands.offsets(read_target(site), names or [], as_json=json))

@@ -1,0 +1,1 @@
+"""Dead letters of the hub and of the regions: list, show, replay, drop."""

@@ -1,0 +1,1 @@
+"""The main job from nothing to the report, with accidents on purpose."""

@@ -1,0 +1,1 @@
+"""The hub: mirror, event store, dead letters and every mark, in one PostgreSQL database."""

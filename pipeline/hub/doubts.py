@@ -1,0 +1,78 @@
+"""Doubts in the hub: transactions of which the change log may not hold every row.
+
+Enters: what a translator saw in a change log, and what a reconciliation proved. Leaves: the doubts
+that are open, until legacy database and mirror were found to be equal behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDoubt:
+    """A doubt that nothing has refuted yet; `offset` is the place in the module's change log."""
+
+    module: str
+    epoch: int
+    lsn: int
+    txid: int
+    offset: int
+    noted_at: datetime
+
+    def document(self) -> dict[str, Any]:
+        """Return the doubt as it stands in JSON."""
+        return {
+            "module": self.module,
+            "epoch": self.epoch,
+            "lsn": self.lsn,
+            "transaction": self.txid,
+            "offset": self.offset,
+            "noted_at": self.noted_at.isoformat(),
+        }
+
+
+def note_doubt(
+    connection: psycopg.Connection[Any],
+    module: str,
+    position: tuple[int, int],
+    txid: int,
+    offset: int,
+) -> None:
+    """Note a doubt in the batch's transaction; the same offset again changes nothing."""
+    connection.execute(
+        "insert into hub.doubt (module, epoch, lsn, txid, source_offset)"
+        " values (%s, %s, %s, %s, %s) on conflict do nothing",
+        (module, *position, txid, offset),
+    )
+
+
+def refute_doubts(
+    connection: psycopg.Connection[Any], barrier: str, modules: Collection[str]
+) -> None:
+    """Close the doubts of modules whose mirror was equal to the legacy database at a barrier."""
+    connection.execute(
+        "update hub.doubt d set refuted_at = now() from hub.barrier b"
+        " where b.barrier = %s and b.module = d.module and d.module = any(%s)"
+        " and d.refuted_at is null and (d.epoch, d.lsn) <= (b.epoch, b.lsn)",
+        (barrier, list(modules)),
+    )
+
+
+def list_open_doubts(
+    connection: psycopg.Connection[Any], modules: Collection[str]
+) -> list[OpenDoubt]:
+    """List the doubts of modules that are open, oldest first."""
+    with connection.cursor(row_factory=class_row(OpenDoubt)) as cursor:
+        cursor.execute(
+            "select module, epoch, lsn, txid, source_offset as offset, noted_at from hub.doubt"
+            " where refuted_at is null and module = any(%s) order by noted_at, source_offset",
+            (list(modules),),
+        )
+        return cursor.fetchall()

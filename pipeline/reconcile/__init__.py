@@ -1,0 +1,1 @@
+"""Reconciliation: is what arrived what was sent? See docs/operations.md for its verdicts."""

@@ -1,0 +1,1 @@
+"""Replication of integration events into the stores of regions."""

@@ -1,0 +1,1 @@
+"""The supervisor: keeps all processes of a site alive."""

@@ -1,0 +1,1 @@
+"""The deterministic simulator: the real stages on models of the servers, under faults."""

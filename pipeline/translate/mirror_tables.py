@@ -1,0 +1,90 @@
+"""Keeps a module's mirror tables in step with the legacy tables, and gives the codecs of both.
+
+Enters: the legacy catalogue (or, when it is out of reach, the definitions kept in the hub). Leaves:
+mirror tables with the same columns. The legacy database is asked for definitions, never for data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+
+from legacy_db.definition import Table, read_tables
+from pipeline.errors import Unreachable
+from pipeline.hub.definitions import keep_definitions, load_definitions
+from pipeline.translate.mirror import ensure_mirror_table
+from pipeline.translate.rows import TableCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from adapters.aggregate import Adapter
+
+log = structlog.get_logger()
+_LOCK = 7104885
+"""Advisory lock: two translators may make the mirror of a looked-up table at once."""
+
+
+class MirrorTables:
+    """The tables of one module and those that its adapters look up in other modules."""
+
+    def __init__(
+        self,
+        *,
+        legacy_url: str,
+        schema: str,
+        module: str,
+        tables: Sequence[str],
+        adapters: Sequence[Adapter],
+    ) -> None:
+        self._legacy_url = legacy_url
+        self._schema = schema
+        self._module = module
+        mine = [adapter for adapter in adapters if adapter.module == module]
+        looked_up = {lookup.table for adapter in mine for lookup in adapter.lookups}
+        self._names = sorted({*tables, *looked_up})
+        self._indexes = _make_indexes(mine)
+
+    def open(self, hub: psycopg.Connection[Any]) -> dict[str, TableCodec]:
+        """Make or alter the mirror tables, and return the codecs by table."""
+        definitions = self._read(hub)
+        with hub.transaction():
+            hub.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            for table in definitions.values():
+                done = ensure_mirror_table(hub, table, self._indexes.get(table.name, ()))
+                if done:
+                    log.info("translate.mirror", module=self._module, done=done)
+            keep_definitions(hub, self._module, definitions.values())
+        return {name: TableCodec(table) for name, table in definitions.items()}
+
+    def refresh(self, hub: psycopg.Connection[Any]) -> bool:
+        """Tell whether the legacy definitions differ from those that the mirror follows."""
+        return self._read(hub) != load_definitions(hub, self._module)
+
+    def _read(self, hub: psycopg.Connection[Any]) -> Mapping[str, Table]:
+        try:
+            with psycopg.connect(self._legacy_url, connect_timeout=10) as legacy:
+                return read_tables(legacy, self._schema, self._names)
+        except psycopg.OperationalError as error:
+            kept = load_definitions(hub, self._module)
+            if set(self._names) <= set(kept):
+                log.warning("translate.legacy_unreachable", module=self._module, error=str(error))
+                return {name: kept[name] for name in self._names}
+            reason = str(error).strip().splitlines()[0]
+            raise Unreachable(
+                f"can't reach the legacy database for its tables' definitions ({reason}): is it "
+                "running, and is [legacy] url right?"
+            ) from error
+
+
+def _make_indexes(adapters: Sequence[Adapter]) -> dict[str, list[tuple[str, ...]]]:
+    """Return the columns by which each mirror table is searched."""
+    indexes: dict[str, list[tuple[str, ...]]] = {}
+    for adapter in adapters:
+        for member in adapter.members:
+            indexes.setdefault(member.table, []).append(member.columns)
+        for lookup in adapter.lookups:
+            indexes.setdefault(lookup.member, []).append(lookup.columns)
+    return indexes

@@ -1,0 +1,89 @@
+"""Builds the objects of a process from the site's settings; nothing else does.
+
+Enters: settings. Leaves: translators, ready to run; the other stages' builders stand beside theirs
+and are called from here and from the commands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.aggregate import load_adapters
+from adapters.contract import load_contracts
+from connectors.declaration import known_modules, load_declarations
+from pipeline.connection import open_connection
+from pipeline.errors import Configuration
+from pipeline.hub.module_hub import PostgresModuleHub
+from pipeline.quality.row_checks import compile_checks
+from pipeline.quality.suite import load_suites
+from pipeline.settings import read_variables
+from pipeline.translate.change_consumer import ChangeConsumer
+from pipeline.translate.mirror_tables import MirrorTables
+from pipeline.translate.translator import Translator
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from pipeline.translate.module_hub import ModuleHub
+
+
+def choose_modules(settings: Settings, wanted: list[str]) -> list[str]:
+    """Return `wanted`, or all declared modules; Configuration lists those when one is unknown."""
+    known = list(known_modules(settings.connectors))
+    for module in wanted:
+        if module not in known:
+            raise Configuration(
+                f"no module {module!r} in {settings.connectors}: known are {', '.join(known)}"
+            )
+    return wanted or known
+
+
+def make_translator(settings: Settings, module: str) -> Translator:
+    """Build the translator of one module; nothing is connected yet."""
+    declarations = load_declarations(settings.connectors, read_variables(settings.root))
+    declaration = declarations[module]
+    adapters = load_adapters(settings.adapters)
+    contracts = load_contracts(settings.contracts)
+    for adapter in adapters:
+        for type_ in (adapter.contract, *adapter.domain_contracts):
+            if type_ not in contracts:
+                raise Configuration(
+                    f"{adapter.aggregate} needs the contract {type_}, but there is no "
+                    f"{settings.contracts / (type_ + '.avsc')}"
+                )
+    suites = load_suites(settings.contracts, contracts)
+    topic = settings.changes_topic(module)
+
+    tables = MirrorTables(
+        legacy_url=settings.legacy.url,
+        schema=declaration.schema,
+        module=module,
+        tables=declaration.tables,
+        adapters=adapters,
+    )
+
+    def open_hub() -> ModuleHub:
+        name = f"translate {module}"
+        connection = open_connection(settings.hub_url, name, "-c timezone=UTC")
+        return PostgresModuleHub(connection, module, tables)
+
+    def open_log(offset: int) -> ChangeConsumer:
+        return ChangeConsumer(
+            settings.bootstrap_servers,
+            f"{settings.site}.{module}.translator",
+            topic,
+            offset,
+            settings.record_bytes_max,
+        )
+
+    return Translator(
+        site=settings.site,
+        module=module,
+        adapters=adapters,
+        contracts=contracts,
+        checks={
+            type_: compile_checks(suites.get(type_), contract)
+            for type_, contract in contracts.items()
+        },
+        open_hub=open_hub,
+        open_log=open_log,
+    )

@@ -1,0 +1,394 @@
+"""What the translator makes of transactions: events, letters and net rows, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from adapters.aggregate import AggregateRows, DomainEvent, Key, Lookup, Member, Row
+from adapters.contract import Contract, make_contract
+from adapters.envelope import UNAVAILABLE, RowChange
+from adapters.event import EventKind, IntegrationEvent
+from adapters.serde import Decoder
+from legacy_db.definition import Column, Table
+from pipeline.errors import Poison
+from pipeline.translate.batch import DecodedTransaction, Translation, decode_write, load_rows
+from pipeline.translate.event_maker import UNKNOWN, EventMaker, Moment, Outcome, make_target
+from pipeline.translate.rows import TableCodec
+from pipeline.translate.working_set import Roles, WorkingSet
+
+
+def make_table(name: str, key: tuple[str, ...], /, **types: str) -> Table:
+    """Make a table's definition of column names and types."""
+    columns = tuple(
+        Column(column, type_, column not in key, place)
+        for place, (column, type_) in enumerate(types.items(), 1)
+    )
+    return Table("erp", name, columns, key)
+
+
+CODECS = {
+    table.name: TableCodec(table)
+    for table in (
+        make_table("head", ("id",), id="integer", who="integer", code="text", memo="text"),
+        make_table("line", ("no",), no="integer", head_id="integer", qty="integer"),
+        make_table("person", ("who",), who="integer", name="text", shoe="integer"),
+    )
+}
+STATE = make_contract(
+    "shop.Basket.v1",
+    {
+        "type": "record",
+        "name": "Basket",
+        "fields": [
+            {"name": "id", "type": "int"},
+            {"name": "deleted", "type": "boolean"},
+            {"name": "code", "type": ["null", "string"]},
+            {"name": "memo", "type": ["null", "string"]},
+            {"name": "name", "type": ["null", "string"]},
+            {"name": "quantities", "type": {"type": "array", "items": "int"}},
+        ],
+    },
+)
+OPENED = make_contract(
+    "shop.Opened.v1",
+    {"type": "record", "name": "Opened", "fields": [{"name": "id", "type": "int"}]},
+)
+CONTRACTS: dict[str, Contract] = {one.type: one for one in (STATE, OPENED)}
+
+
+class BasketAdapter:
+    """A head with its lines and the name of a person; code `?` can't be understood."""
+
+    aggregate = "shop.Basket"
+    contract = "shop.Basket.v1"
+    domain_contracts: tuple[str, ...] = ("shop.Opened.v1",)
+    module = "shop"
+    root = "head"
+    members: tuple[Member, ...] = (Member("line", ("head_id",)),)
+    lookups: tuple[Lookup, ...] = (Lookup("person", "head", ("who",), ("name",)),)
+
+    def subject(self, key: Key) -> str:
+        """Return the head's number."""
+        return str(key[0])
+
+    def state(self, rows: AggregateRows) -> dict[str, Any] | None:
+        """Return all that is shown of a basket."""
+        if rows.root.code == "?":
+            raise Poison("head.code: unknown code '?'")
+        person = rows.lookup("person", rows.root.who)
+        return {
+            "id": rows.root.id,
+            "deleted": False,
+            "code": rows.root.code,
+            "memo": rows.root.memo,
+            "name": person.name if person is not None else None,
+            "quantities": [line.qty for line in rows.rows("line")],
+        }
+
+    def deleted_state(self, key: Key) -> dict[str, Any]:
+        """Return the state of a basket that is gone."""
+        nothing = {"code": None, "memo": None, "name": None, "quantities": []}
+        return {"id": key[0], "deleted": True, **nothing}
+
+    def domain_events(
+        self, before: dict[str, Any] | None, after: dict[str, Any] | None
+    ) -> Iterable[DomainEvent]:
+        """Tell that a basket was opened."""
+        if before is None and after is not None:
+            yield DomainEvent("shop.Opened.v1", {"id": after["id"]})
+
+
+class FakeMirror:
+    """The mirror as of the last batch: rows by table and key."""
+
+    def __init__(self, **rows: list[dict[str, Any]]) -> None:
+        self.tables: dict[str, dict[Key, Row]] = {
+            name: {
+                CODECS[name].key_of(row): row
+                for row in map(CODECS[name].row_type, *_columns(name, found))
+            }
+            if found
+            else {}
+            for name, found in rows.items()
+        }
+
+    def load_by_key(self, table: str, keys: Collection[Key]) -> dict[Key, Row]:
+        """Load rows by their keys."""
+        found = self.tables.get(table, {})
+        return {key: found[key] for key in keys if key in found}
+
+    def load(self, table: str, columns: tuple[str, ...], values: Collection[Key]) -> list[Row]:
+        """Load rows by some of their columns."""
+        value_of = CODECS[table].getter(columns)
+        return [row for row in self.tables.get(table, {}).values() if value_of(row) in set(values)]
+
+    def land(self, translation: Translation) -> None:
+        """Take the net rows of a translation."""
+        for table, rows in translation.rows.dirty.items():
+            for key, row in rows.items():
+                if row is None:
+                    self.tables.setdefault(table, {}).pop(key, None)
+                else:
+                    self.tables.setdefault(table, {})[key] = row
+
+
+def _columns(name: str, found: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[one[column] for one in found] for column in CODECS[name].columns]
+
+
+def change(
+    operation: str, table: str, /, *, old_key: int | None = None, **values: Any
+) -> RowChange:
+    """Make one change of a row; only the key's column counts for `d`."""
+    key_column = CODECS[table].table.key[0]
+    after = None if operation == "d" else msgspec.json.encode(values)
+    return RowChange(
+        table=table,
+        operation=operation,
+        key=msgspec.json.encode({key_column: values[key_column]}),
+        after=after,
+        before=None,
+        txid=1,
+        order=1,
+        link=None,
+        lsn=1,
+        time_us=0,
+        unavailable=after is not None and UNAVAILABLE.encode() in after,
+        old_key=None if old_key is None else msgspec.json.encode({key_column: old_key}),
+    )
+
+
+def head(id_: int, *, code: str = "a", memo: str | None = None, who: int = 1) -> dict[str, Any]:
+    """Return the values of a head."""
+    return {"id": id_, "who": who, "code": code, "memo": memo}
+
+
+def line(no: int, head_id: int, qty: int) -> dict[str, Any]:
+    """Return the values of a line."""
+    return {"no": no, "head_id": head_id, "qty": qty}
+
+
+ANNA = {"who": 1, "name": "Anna", "shoe": 38}
+ROLES = Roles("shop", [BasketAdapter()], CODECS)
+
+
+def make_maker(**last_good: Any) -> EventMaker:
+    """Make an event maker without checks."""
+    good = {("shop.Basket", subject[1:]): state for subject, state in last_good.items()}
+    return EventMaker(site="t", module="shop", contracts=CONTRACTS, checks={}, last_good=good)
+
+
+def translate(
+    mirror: FakeMirror, *transactions: Sequence[RowChange], maker: EventMaker | None = None
+) -> Translation:
+    """Translate transactions in one batch, as the translator does, and land them."""
+    decoded = [
+        DecodedTransaction(
+            Moment(1, 100 + place, 0, datetime(2026, 1, 1, tzinfo=UTC), f"{place}:{100 + place}"),
+            [decode_write(one, CODECS, lenient=True) for one in changes],
+        )
+        for place, changes in enumerate(transactions)
+    ]
+    translation = Translation(ROLES, maker or make_maker(), WorkingSet(ROLES), Outcome())
+    load_rows(translation.rows, ROLES, mirror, [write for one in decoded for write in one.writes])
+    for one in decoded:
+        translation.apply(one)
+    mirror.land(translation)
+    return translation
+
+
+def states(translation: Translation) -> list[dict[str, Any]]:
+    """Decode the state events in order."""
+    decoder = Decoder(STATE.text)
+    return [
+        decoder.decode(event.payload)
+        for event in translation.outcome.events
+        if event.kind is EventKind.STATE and event.payload is not None
+    ]
+
+
+def kinds(events: Iterable[IntegrationEvent]) -> list[tuple[str, str, EventKind]]:
+    """Return subject, short type and kind of events."""
+    return [(one.subject, one.type.split(".")[1], one.kind) for one in events]
+
+
+def test_a_new_aggregate_is_one_state_and_its_domain_event() -> None:
+    """However many rows a transaction writes, there is one whole state, first in order."""
+    mirror = FakeMirror(person=[ANNA])
+    made = translate(
+        mirror,
+        [change("c", "head", **head(1)), change("c", "line", **line(1, 1, 5)),
+         change("c", "line", **line(2, 1, 7)), change("u", "line", **line(2, 1, 8))],
+    )  # fmt: skip
+    assert kinds(made.outcome.events) == [
+        ("1", "Basket", EventKind.STATE),
+        ("1", "Opened", EventKind.DOMAIN),
+    ]
+    (state,) = states(made)
+    assert (state["name"], state["quantities"]) == ("Anna", [5, 8])
+    sequences = [event.sequence for event in made.outcome.events]
+    assert sequences == sorted(sequences)
+    assert sequences[0].startswith("00000001-0000000000000064-00000000-00000000")
+
+
+def test_each_transaction_of_a_batch_has_its_own_state() -> None:
+    """Two transactions in one batch yield the state after each, not the last one twice."""
+    mirror = FakeMirror(head=[head(1)], line=[line(1, 1, 5)])
+    made = translate(
+        mirror,
+        [change("u", "line", **line(1, 1, 6))],
+        [change("u", "line", **line(1, 1, 7)), change("c", "line", **line(2, 1, 1))],
+    )
+    assert [state["quantities"] for state in states(made)] == [[6], [7, 1]]
+
+
+def test_a_change_that_shows_nowhere_yields_nothing() -> None:
+    """A transaction that leaves the state as it was lands, and emits no event."""
+    mirror = FakeMirror(head=[head(1)], line=[line(1, 1, 5)])
+    made = translate(
+        mirror, [change("u", "line", **line(1, 1, 6)), change("u", "line", **line(1, 1, 5))]
+    )
+    assert made.outcome.events == []
+    assert made.rows.dirty["line"]
+
+
+def test_a_deleted_aggregate_is_a_deleted_state_and_a_tombstone() -> None:
+    """The tombstone comes last and has no payload."""
+    mirror = FakeMirror(head=[head(1)], line=[line(1, 1, 5)])
+    made = translate(mirror, [change("d", "line", **line(1, 1, 5)), change("d", "head", **head(1))])
+    assert kinds(made.outcome.events) == [
+        ("1", "Basket", EventKind.STATE),
+        ("1", "Basket", EventKind.TOMBSTONE),
+    ]
+    assert states(made)[0]["deleted"] is True
+    assert mirror.tables == {"head": {}, "line": {}}
+
+
+def test_a_line_that_moves_changes_both_aggregates() -> None:
+    """The one that it left and the one that it came to are both emitted, once each."""
+    mirror = FakeMirror(head=[head(1), head(2)], line=[line(1, 1, 5)])
+    made = translate(mirror, [change("u", "line", **line(1, 2, 5))])
+    assert {state["id"]: state["quantities"] for state in states(made)} == {1: [], 2: [5]}
+
+
+def test_an_unchanged_large_value_is_taken_from_the_mirror() -> None:
+    """NULL stays NULL, the placeholder becomes the value before, a value replaces it."""
+    mirror = FakeMirror(head=[head(1, memo="long"), head(2, memo="long"), head(3, memo="long")])
+    made = translate(
+        mirror,
+        [change("u", "head", **head(1, code="b", memo=UNAVAILABLE)),
+         change("u", "head", **head(2, code="b", memo=None)),
+         change("u", "head", **head(3, code="b", memo="short"))],
+    )  # fmt: skip
+    assert [state["memo"] for state in states(made)] == ["long", None, "short"]
+
+
+def test_an_unchanged_large_value_survives_a_change_of_its_key() -> None:
+    """The row under the new key takes the value from the row that was deleted before it."""
+    mirror = FakeMirror(head=[head(1, memo="long")])
+    made = translate(
+        mirror,
+        [
+            change("d", "head", **head(1)),
+            change("c", "head", old_key=1, **head(9, memo=UNAVAILABLE)),
+        ],
+    )
+    assert [(state["id"], state["memo"]) for state in states(made)] == [(1, None), (9, "long")]
+
+
+def test_an_unchanged_value_that_nobody_has_is_a_letter() -> None:
+    """Without the row before there is nothing to publish: the aggregate is quarantined."""
+    made = translate(FakeMirror(), [change("u", "head", **head(1, memo=UNAVAILABLE))])
+    (letter,) = made.outcome.letters.values()
+    assert "not in the mirror" in letter.failure.reason
+    assert made.outcome.events == []
+
+
+def test_what_cannot_be_understood_stops_nothing_else() -> None:
+    """The poison aggregate gets a letter with its last good state; the other one is published."""
+    mirror = FakeMirror(head=[head(1), head(2)])
+    maker = make_maker()
+    made = translate(
+        mirror,
+        [change("u", "head", **head(1, code="?")), change("u", "head", **head(2, code="b"))],
+        maker=maker,
+    )
+    assert [state["id"] for state in states(made)] == [2]
+    (letter,) = made.outcome.letters.values()
+    assert (letter.subject, letter.failure.reason) == ("1", "head.code: unknown code '?'")
+    assert isinstance(letter.last_good, dict)
+    assert letter.last_good["code"] == "a"
+
+
+def test_a_healed_aggregate_resolves_its_letter_and_tells_what_happened() -> None:
+    """Its events are those between the last good state and the new one."""
+    mirror = FakeMirror()
+    maker = make_maker()
+    translate(mirror, [change("c", "head", **head(1, code="?"))], maker=maker)
+    made = translate(mirror, [change("u", "head", **head(1))], maker=maker)
+    assert made.outcome.resolved == {("shop.Basket", "1")}
+    assert [kind for _, _, kind in kinds(made.outcome.events)] == [
+        EventKind.STATE,
+        EventKind.DOMAIN,
+    ]
+    assert maker.last_good == {}
+
+
+def test_nothing_is_said_to_have_happened_when_the_state_before_is_unknown() -> None:
+    """After a snapshot found an aggregate poisoned, its healing is a state and no more."""
+    made = translate(
+        FakeMirror(head=[head(1, code="?")]),
+        [change("u", "head", **head(1))],
+        maker=make_maker(_1=UNKNOWN),
+    )
+    assert [kind for _, _, kind in kinds(made.outcome.events)] == [EventKind.STATE]
+
+
+def test_a_changed_lookup_asks_for_the_aggregates_that_show_it() -> None:
+    """Only a watched column counts."""
+    mirror = FakeMirror(person=[ANNA, {"who": 2, "name": "Bo", "shoe": 40}])
+    made = translate(
+        mirror,
+        [change("u", "person", **{**ANNA, "name": "Änne"}),
+         change("u", "person", who=2, name="Bo", shoe=41)],
+    )  # fmt: skip
+    assert made.watched == {("shop", "shop.Basket", "person"): {(1,)}}
+
+
+def test_a_truncated_table_empties_the_loaded_aggregates() -> None:
+    """Rows written after TRUNCATE in the same transaction stay."""
+    mirror = FakeMirror(head=[head(1)], line=[line(1, 1, 5)])
+    truncate = RowChange("line", "t", None, None, None, 1, 1, None, 1, 0)
+    made = translate(
+        mirror,
+        [change("u", "head", **head(1, code="b")), truncate, change("c", "line", **line(2, 1, 9))],
+    )
+    assert made.truncated == {"line"}
+    assert [state["quantities"] for state in states(made)] == [[9]]
+
+
+def test_an_emission_is_a_state_whatever_was_before() -> None:
+    """It tells no domain events, and its sequence has a revision."""
+    maker, outcome = make_maker(), Outcome()
+    adapter = BasketAdapter()
+    state = adapter.deleted_state((1,)) | {"deleted": False}
+    moment = Moment(1, 100, 7, datetime(2026, 1, 1, tzinfo=UTC), None)
+    maker.take_emission(outcome, make_target(adapter, (1,), moment), state)
+    (event,) = outcome.events
+    assert event.sequence == "00000001-0000000000000064-00000007-00000000"
+
+
+def test_a_misfit_is_refused_unless_decoding_is_lenient() -> None:
+    """A column that is not there is drift; leniently it keeps the value before."""
+    mirror = FakeMirror(head=[head(1, memo="kept")])
+    values = head(1, code="b")
+    del values["memo"]
+    drifted = change("u", "head", **values)
+    with pytest.raises(Poison, match="does not fit"):
+        decode_write(drifted, CODECS, lenient=False)
+    assert states(translate(mirror, [drifted]))[0]["memo"] == "kept"
