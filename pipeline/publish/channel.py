@@ -125,7 +125,7 @@ class Channel:
                     headers=headers,
                 )
             except BufferError:  # the queue is full: let some go
-                _serve(lambda: producer.poll(0.1))
+                _serve(producer, lambda: producer.poll(0.1))
                 self._raise_failure()
             except KafkaException as error:
                 if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
@@ -136,7 +136,7 @@ class Channel:
 
     def _flush(self, producer: Producer) -> None:
         deadline = self._clock() + COMMIT_SECONDS_MAX
-        while _serve(lambda: producer.flush(1.0)) > 0:
+        while _serve(producer, lambda: producer.flush(1.0)) > 0:
             self._raise_failure()
             if self._clock() > deadline:
                 raise KafkaException(
@@ -229,11 +229,17 @@ def count_partitions(client: Producer | AdminClient, topic: str) -> int:
     return len(found.partitions)
 
 
-def _serve(call: Callable[[], int]) -> int:
-    """Serve callbacks; a fatal error that comes beside a delivery report leaves as itself."""
+def _serve(producer: Producer, call: Callable[[], int]) -> int:
+    """Serve callbacks; a fatal error that comes beside a delivery report leaves as itself.
+
+    The binding sets the fatal error as an exception and then runs other callbacks all the same:
+    what it raises has the error as its cause, or has lost it.
+    """
     try:
         return call()
-    except SystemError as error:  # the binding runs a callback though an exception is set
+    except SystemError as error:
         if isinstance(error.__cause__, KafkaException):
             raise error.__cause__ from None
+        # within a transaction this always fails: with the fatal error, which the client keeps
+        producer.begin_transaction()
         raise

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections import defaultdict
+from contextlib import closing
 from typing import Any, Self
 
 import pytest
@@ -107,17 +108,17 @@ def test_a_tombstone_has_no_value(scene: Any) -> None:
 def test_a_second_publisher_fences_the_first(scene: Any) -> None:
     """The first stops with a message that says so, the second loses and repeats nothing."""
     ids = scene.store.append_states(10)
-    first = build_publisher(scene.settings, MODULE)
-    first.take_over()
-    _drain(first)
-    second = build_publisher(scene.settings, MODULE)
-    second.take_over()
-    ids += scene.store.append_states(10)
-    with pytest.raises(Fatal, match="another publisher took over"):
-        first.relay_batch()
-    first.close()
-    _drain(second)
-    second.close()
+    with (
+        closing(build_publisher(scene.settings, MODULE)) as first,
+        closing(build_publisher(scene.settings, MODULE)) as second,
+    ):
+        first.take_over()
+        _drain(first)
+        second.take_over()
+        ids += scene.store.append_states(10)
+        with pytest.raises(Fatal, match="another publisher took over"):
+            first.relay_batch()
+        _drain(second)
     assert sorted(_ids(scene.read(20))) == sorted(ids)
     assert scene.store.mark() == 20
 
