@@ -38,10 +38,10 @@ class Backlog:
     barrier: str
 
 
-def measure_stages(ground: Ground, work: BulkWork, rows: int) -> list[Result]:
-    """Make a backlog of `rows` row changes and let each stage work it off alone."""
+def measure_stages(ground: Ground, work: BulkWork, aggregates: int) -> list[Result]:
+    """Make a backlog of changed aggregates and let each stage work it off alone."""
     ground.change_connectors("pause", ground.modules)
-    results = [measure_source(ground, work, rows)]
+    results = [measure_source(ground, work, aggregates)]
     barrier = ground.write_barrier()
     backlog = Backlog(work, results[0].rows, barrier)
     results.append(measure_translate(ground, backlog))
@@ -52,7 +52,7 @@ def measure_stages(ground: Ground, work: BulkWork, rows: int) -> list[Result]:
     return results
 
 
-def measure_source(ground: Ground, work: BulkWork, rows: int) -> Result:
+def measure_source(ground: Ground, work: BulkWork, aggregates: int) -> Result:
     """Measure Debezium: from the first record of the backlog in Kafka to the last."""
     settings = ground.settings
     topic = settings.changes_topic(work.module)
@@ -61,7 +61,7 @@ def measure_source(ground: Ground, work: BulkWork, rows: int) -> Result:
         with psycopg.connect(settings.legacy.owner_url) as legacy:
             legacy.execute(f"set search_path to {settings.legacy.schema}")
             legacy.commit()
-            changed, _ = write_changes(legacy, work, rows)
+            changed = write_changes(legacy, work, aggregates)
         ends: list[tuple[float, int]] = []
 
         def is_quiet() -> bool:

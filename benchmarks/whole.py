@@ -22,7 +22,7 @@ COPY_ROWS = 200_000
 WARM_SECONDS = 5.0
 
 
-def measure_burst(ground: Ground, work: BulkWork, rows: int, pids: list[int]) -> Result:
+def measure_burst(ground: Ground, work: BulkWork, aggregates: int, pids: list[int]) -> Result:
     """Measure a burst of row changes, from its first commit until both regions hold it."""
     settings = ground.settings
     servers = ground.service_pids(*SERVERS, "connect")
@@ -37,7 +37,7 @@ def measure_burst(ground: Ground, work: BulkWork, rows: int, pids: list[int]) ->
 
         def write() -> str:
             nonlocal changed
-            changed, _ = write_changes(legacy, work, rows)
+            changed = write_changes(legacy, work, aggregates)
             return barriers.write()
 
         first = measure(pids, servers, done=lambda: 0, is_finished=lambda: True).samples[0]

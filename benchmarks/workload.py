@@ -1,7 +1,7 @@
 """What is written into the legacy database: bulk changes in many transactions of business size.
 
-Enters: a connection, a number of rows. Leaves: committed transactions; every row is a real change,
-so that each aggregate that it touches gives an event.
+Enters: a connection, a number of aggregates. Leaves: committed transactions; every row is a real
+change, so that each aggregate that it touches gives an event.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ FAT = BulkWork(
 )
 
 
-def write_changes(connection: psycopg.Connection, work: BulkWork, rows: int) -> tuple[int, int]:
-    """Change at least `rows` rows, round about the keys; return (rows, aggregates) changed."""
+def write_changes(connection: psycopg.Connection, work: BulkWork, aggregates: int) -> int:
+    """Change at least so many aggregates, round about the keys; return how many rows changed."""
     keys = [key for (key,) in connection.execute(work.keys)]
     connection.commit()
-    changed = aggregates = 0
+    rows = changed = 0
     for chunk in _cycle(keys):
         with connection.transaction():
             for statement in work.statements:
-                changed += connection.execute(statement, (chunk,)).rowcount
-        aggregates += len(chunk)
-        if changed >= rows:
+                rows += connection.execute(statement, (chunk,)).rowcount
+        changed += len(chunk)
+        if changed >= aggregates:
             break
-    return changed, aggregates
+    return rows
 
 
 def _cycle(keys: list[object]) -> Iterator[list[object]]:
