@@ -9,7 +9,9 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from pipeline.reconcile.result import State
+from pipeline.hub.doubts import OpenDoubt
+from pipeline.reconcile.record import record_document
+from pipeline.reconcile.result import Reconciliation, State
 from pipeline.report.facts import (
     Latency,
     Letters,
@@ -60,6 +62,16 @@ def test_every_state_renders_and_has_its_exit_code(state: State) -> None:
     assert f">{state.value}</span>" in page
     assert "http" not in page.replace("http-equiv", "")
     assert report.exit_code == {"MATCH": 0, "LAGGING": 4, "UNDECIDED": 4}.get(state.value, 1)
+
+
+def test_a_doubt_that_is_open_is_told() -> None:
+    """Whoever signs sees which transaction may lack rows; without doubts nothing is said."""
+    noted = OpenDoubt("sales", 1, 2, 741, 90_210, NOW)
+    found = Reconciliation((), "b", NOW, NOW, (noted,))
+    doubted = replace(make_report(), reconciliation=record_document(found))
+    assert "sales: a connector started within transaction 741 (offset 90210" in render_page(doubted)
+    assert doubted.document()["reconciliation"]["doubts"][0]["transaction"] == 741
+    assert "may lack rows" not in render_page(make_report())
 
 
 def test_page_without_anything_renders() -> None:
