@@ -106,9 +106,10 @@ class Group:
 
 
 class Broker:
-    """All topics, groups and producers."""
+    """All topics, groups and producers; `version` grows with whatever a consumer may wait for."""
 
     def __init__(self) -> None:
+        self.version = 0
         self.topics: dict[str, list[Partition]] = {}
         self.groups: dict[str, Group] = {}
         self.producer_epochs: dict[str, int] = {}
@@ -126,6 +127,7 @@ class Broker:
         """Append an entry and return its offset."""
         entries = self.topics[place[0]][place[1]].entries
         entries.append(entry)
+        self.version += 1
         if entry.transaction is not None:
             entry.transaction.places[place] = None
         return len(entries) - 1
@@ -165,6 +167,7 @@ class Broker:
 
     def _end(self, transaction: Transaction, state: str) -> None:
         transaction.state = state
+        self.version += 1
         for place in transaction.places:
             self.append(place, Entry(None, None, [], None, marker=True))
 
@@ -175,14 +178,27 @@ class Broker:
         found = self.groups.setdefault(group, Group())
         found.members.append(member)
         found.generation += 1
+        self.version += 1
 
     def leave(self, group: str, member: Member) -> None:
         """Remove a member: the group rebalances."""
         found = self.groups[group]
         if member in found.members:
             found.members.remove(member)
-            member.holds = ()
             found.generation += 1
+            self.give_up(member)
+
+    def give_up(self, member: Member) -> None:
+        """Take from a member what it holds: others may have waited for that."""
+        member.holds = ()
+        self.version += 1
+
+    def take(self, group: str, member: Member) -> tuple[Place, ...]:
+        """Give a member its part under the present generation."""
+        member.generation = self.groups[group].generation
+        member.holds = self.assignment(group, member)
+        self.version += 1
+        return member.holds
 
     def expire(self, now: float) -> None:
         """Take partitions from members that sent no heartbeat for too long."""

@@ -84,6 +84,7 @@ class SimulatedConsumer:
         self._on_assign: Callable[..., Any] | None = None
         self._on_revoke: Callable[..., Any] | None = None
         self._on_lost: Callable[..., Any] | None = None
+        self._nothing_at: int | None = None
 
     def list_topics(self, topic: str | None = None, timeout: float = 0) -> Any:
         """Describe topics."""
@@ -141,6 +142,7 @@ class SimulatedConsumer:
         self._rebalance()
         found = self._fetch(count)
         if not found and timeout > 0:
+            self._nothing_at = None
             self._kernel.wait(self._is_ready, timeout)
             self._rebalance()
             found = self._fetch(count)
@@ -200,27 +202,35 @@ class SimulatedConsumer:
             expelled = member not in members
             give_up = self._on_lost if expelled and self._on_lost is not None else self._on_revoke
             give_up(self, [])
-            member.holds = ()
+            self._broker.give_up(member)
         if member not in members:  # maybe it was expelled while it gave up what it held
             self._broker.join(self._group, member)
         if not self._broker.may_join(self._group, member):
             return
-        generation = self._broker.groups[self._group].generation
-        places = self._broker.assignment(self._group, member)
-        member.generation, member.holds = generation, places
+        places = self._broker.take(self._group, member)
         self._on_assign(self, [TopicPartition(topic, number) for topic, number in places])
 
     def _is_ready(self) -> bool:
-        """Say whether there is a record, an error or a rebalance for this member."""
-        if self._is_cut():
+        """Say whether there is a record, an error or a rebalance for this member.
+
+        It is asked at every step of anybody: where nothing was, nothing is until the broker changes.
+        """
+        version = self._broker.version
+        if self._nothing_at == version or self._is_cut():
             return False
-        if self._is_due() and self._can_rebalance():
+        if (self._is_due() and self._can_rebalance()) or self._has_more():
             return True
+        self._nothing_at = version
+        return False
+
+    def _has_more(self) -> bool:
+        """Say whether a fetch would give a record or an error."""
         topics = self._broker.topics
-        return any(
-            position < topics[topic][number].last_stable() or position > topics[topic][number].end
-            for (topic, number), position in self._positions.items()
-        )
+        for (topic, number), position in self._positions.items():
+            log = topics[topic][number]
+            if position < log.last_stable() or position > len(log.entries):
+                return True
+        return False
 
     def _fetch(self, count: int) -> list[SimulatedMessage]:
         found: list[SimulatedMessage] = []

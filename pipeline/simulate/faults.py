@@ -87,7 +87,7 @@ class Faults:
         if process is None or process.paused_until > self._world.kernel.now:
             return
         seconds = self._random.choice((0.5, 5.0, 30.0))
-        process.paused_until = self._world.kernel.now + seconds
+        self._world.kernel.pause(process, self._world.kernel.now + seconds)
         self._world.tell(f"pause {process.name} for {seconds} s")
         if self._random.random() < 0.7:  # noqa: PLR2004 - else it goes on as if nothing had been
             self._landscape.start_again(process)

@@ -6,6 +6,7 @@ a simulated server, another may go on, and it may be paused, killed, or told tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,8 @@ class Kernel:
         self.now = 0.0
         self._scheduler = greenlet.getcurrent()
         self.processes: list[Process] = []
+        self._threads: list[Thread] = []
+        self._pauses_until = 0.0
         self.current: Thread | None = None
 
     def start(self, name: str, kind: str, main: Callable[[], None]) -> Process:
@@ -85,28 +88,40 @@ class Kernel:
                 process.failure = process.failure or error
             finally:
                 thread.ended = True
+                self._list_threads()
 
         thread = Thread(process, None)
         thread.run = greenlet.greenlet(run, self._scheduler)
         process.threads.append(thread)
+        self._list_threads()
         return thread
+
+    def _list_threads(self) -> None:
+        """List the threads that have not ended: far more often chosen from than changed."""
+        self._threads = [
+            thread for process in self.processes for thread in process.threads if not thread.ended
+        ]
+
+    def pause(self, process: Process, until: float) -> None:
+        """Let a process stand still until a moment."""
+        process.paused_until = until
+        self._pauses_until = max(self._pauses_until, until)
 
     def choose(self) -> Thread | None:
         """Choose one of the threads that could go on now; None when there is none."""
-        waiting = [
-            thread
-            for process in self.processes
-            if process.alive and process.paused_until <= self.now
-            for thread in process.threads
-            if not thread.ended
-        ]
-        while waiting:
-            index = int(self.random.random() * len(waiting))
+        now, draw = self.now, self.random.random
+        if self._pauses_until > now:
+            waiting = [thread for thread in self._threads if thread.process.paused_until <= now]
+        else:
+            waiting = self._threads.copy()
+        left = len(waiting)
+        while left:
+            index = int(draw() * left)
             thread = waiting[index]
-            if thread.until <= self.now or (thread.ready is not None and thread.ready()):
+            if thread.until <= now or (thread.ready is not None and thread.ready()):
                 return thread
-            waiting[index] = waiting[-1]
-            waiting.pop()
+            left -= 1
+            waiting[index] = waiting[left]
         return None
 
     def is_busy(self, process: Process) -> bool:
@@ -127,20 +142,18 @@ class Kernel:
 
     def next_time(self) -> float | None:
         """Return when the next sleeping thread or paused process wakes; None when none does."""
-        times = [
-            max(thread.until, process.paused_until)
-            for process in self.processes
-            if process.alive
-            for thread in process.threads
-            if not thread.ended
-        ]
-        later = [time for time in times if time > self.now]
-        return min(later, default=None)
+        now, soonest = self.now, math.inf
+        for thread in self._threads:
+            time = max(thread.until, thread.process.paused_until)
+            if now < time < soonest:
+                soonest = time
+        return None if soonest == math.inf else soonest
 
     def kill(self, process: Process) -> None:
         """Kill a process as by SIGKILL; its connections break."""
         self._end(process)
         self.processes.remove(process)
+        self._list_threads()
         for thread in process.threads:
             if not thread.ended and thread.run:
                 self.current = thread
@@ -167,9 +180,9 @@ class Kernel:
         thread = self.current
         if thread is None:  # a test or the oracle calls a server directly
             return
-        if not thread.process.alive:
-            raise Killed(what)
         process = thread.process
+        if not process.alive:
+            raise Killed(what)
         if process.calls_left is not None:
             process.calls_left -= 1
             if process.calls_left == 0:
@@ -185,9 +198,11 @@ class Kernel:
 
     def wait(self, ready: Callable[[], bool], seconds_max: float) -> bool:
         """Wait until `ready()` or so many fake seconds have passed; return what it is then."""
+        if ready():
+            return True
         thread = self.current
-        if thread is None or ready():
-            return ready()
+        if thread is None:
+            return False
         self._switch(thread, self.now + seconds_max, ready)
         return ready()
 

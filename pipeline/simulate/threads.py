@@ -48,11 +48,12 @@ class SimulatedQueue(queue.Queue[Any]):
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 - as above
         """Get an item, waiting for one."""
-        if block and not self._kernel.wait(
-            lambda: not self.empty(), 1e9 if timeout is None else timeout
-        ):
+        if block and not self._kernel.wait(self._has_items, 1e9 if timeout is None else timeout):
             raise queue.Empty
         return super().get(block=False)
+
+    def _has_items(self) -> bool:
+        return bool(self.queue)  # `empty` would take the lock, and one thread runs at a time
 
 
 class SimulatedLock:
