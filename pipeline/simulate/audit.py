@@ -17,6 +17,7 @@ from pipeline.simulate.oracle import (
     Violation,
     decode,
     expect,
+    is_poison,
     parse_position,
     poisoned,
     region_rows,
@@ -230,7 +231,7 @@ class Audit:
 
     def _was_poison(self, module: str, number: int) -> bool:
         return any(
-            number in poisoned(commit.tables)
+            is_poison(number, commit.tables)
             for (name, _), epoch in self._oracle.epochs.items()
             if name == module
             for commit in epoch.history

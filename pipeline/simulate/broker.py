@@ -203,11 +203,14 @@ class Broker:
     def expire(self, now: float) -> None:
         """Take partitions from members that sent no heartbeat for too long."""
         for name, group in self.groups.items():
-            for member in list(group.members):
+            gone = []
+            for member in group.members:
                 if member.is_alive():
                     member.seen_at = now
                 elif now - member.seen_at > SESSION_S:
-                    self.leave(name, member)
+                    gone.append(member)
+            for member in gone:
+                self.leave(name, member)
 
     def may_join(self, group: str, member: Member) -> bool:
         """Say whether all others gave up what they held under an earlier generation."""

@@ -113,7 +113,10 @@ def _run_chunk(seeds: range, bug: str | None) -> list[Result]:
 
 def silence() -> None:
     """Let the stages log nothing: a simulation fails and retries all the time."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        cache_logger_on_first_use=True,  # else every line makes a logger, to say nothing
+    )
 
 
 def shrink(failing: Options, bug: str | None = None) -> Result:

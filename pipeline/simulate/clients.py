@@ -213,7 +213,7 @@ class SimulatedConsumer:
     def _is_ready(self) -> bool:
         """Say whether there is a record, an error or a rebalance for this member.
 
-        It is asked at every step of anybody: where nothing was, nothing is until the broker changes.
+        It is asked at anybody's step: where nothing was, nothing is until the broker changes.
         """
         version = self._broker.version
         if self._nothing_at == version or self._is_cut():

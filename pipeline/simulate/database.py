@@ -6,7 +6,8 @@ none. A connection may fail before, at or after a commit, and a process may die 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,8 +15,6 @@ import psycopg
 from pipeline.simulate.kernel import POLL_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipeline.simulate.kernel import Kernel, Process
 
 GONE: Any = object()
@@ -27,13 +26,13 @@ class Database:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.tables: dict[str, dict[Any, Any]] = {}
+        self.tables: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
         self.locks: dict[tuple[str, Any], Connection] = {}
         self.next_serial = 1
 
     def rows(self, table: str) -> dict[Any, Any]:
         """Return the committed rows of a table."""
-        return self.tables.setdefault(table, {})
+        return self.tables[table]
 
     def serial(self) -> int:
         """Draw the next number; like a sequence it is not given back."""
@@ -57,7 +56,7 @@ class Connection:
     def close(self) -> None:
         """Roll back and close."""
         self._broken = True
-        self._roll_back()
+        self.roll_back()
 
     def call(self, what: str) -> None:
         """Send a statement, which may not get there."""
@@ -68,16 +67,17 @@ class Connection:
             self.close()
             raise psycopg.OperationalError("the server does not answer")
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Transaction:
         """Commit what is written within, or nothing of it."""
+        return Transaction(self)
+
+    def begin(self) -> None:
+        """Begin a transaction."""
         self.call("begin")
         self._inside = True
-        try:
-            yield
-        except BaseException:
-            self._roll_back()
-            raise
+
+    def commit(self) -> None:
+        """Commit what was written since `begin`; the answer may be lost though it was done."""
         self.call("commit")
         for table, changes in self._changes.items():
             rows = self._database.rows(table)
@@ -86,15 +86,17 @@ class Connection:
                     rows.pop(key, None)
                 else:
                     rows[key] = row
-        self._roll_back()
+        self.roll_back()
         self.call("committed")
 
-    def _roll_back(self) -> None:
+    def roll_back(self) -> None:
+        """Forget what was written since `begin`, and let go of the rows' locks."""
         self._changes = {}
         self._inside = False
         locks = self._database.locks
-        for row in [row for row, owner in locks.items() if owner is self]:
-            del locks[row]
+        if locks:
+            for row in [row for row, owner in locks.items() if owner is self]:
+                del locks[row]
 
     def rows(self, table: str) -> dict[Any, Any]:
         """Return the rows of a table as this connection sees them."""
@@ -133,3 +135,19 @@ class Connection:
     def serial(self) -> int:
         """Draw the next number."""
         return self._database.serial()
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction of a connection; a class, since a simulation opens very many."""
+
+    connection: Connection
+
+    def __enter__(self) -> None:
+        self.connection.begin()
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None:
+            self.connection.commit()
+        else:
+            self.connection.roll_back()

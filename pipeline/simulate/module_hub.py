@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from adapters.log_state import LogState
@@ -87,7 +88,7 @@ class MemoryModuleHub:
             for table in tables.values():
                 self._connection.put("definition", (self._module, table.name), table)
         return MemoryMirror(
-            self._connection, {name: TableCodec(table) for name, table in tables.items()}
+            self._connection, {name: _make_codec(table) for name, table in tables.items()}
         )
 
     def tables_changed(self) -> bool:
@@ -264,6 +265,14 @@ class MemoryModuleHub:
         ]
 
 
+@lru_cache(maxsize=64)
+def _make_codec(table: Table) -> TableCodec:
+    """Make a table's codec once: it holds no state, and every restart of a translator asks."""
+    return TableCodec(table)
+
+
 def _copy(marks: ModuleMarks) -> ModuleMarks:
     """Copy what a translator changes in place: the hub keeps a text of it."""
+    if marks.log.open is None:
+        return marks
     return replace(marks, log=replace(marks.log, open=deepcopy(marks.log.open)))

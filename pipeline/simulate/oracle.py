@@ -7,7 +7,9 @@ of either can't be. It shares no code with adapters, translator or replicator.
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import fastavro
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.simulate.legacy_wal import Commit, Tables
 
 ORDER, CUSTOMER = "sales.Order", "party.Customer"
+_LSN = attrgetter("lsn")
 TABLES_OF = {ORDER: ("orders", "order_lines"), CUSTOMER: ("customers",)}
 
 
@@ -34,12 +37,7 @@ class Epoch:
 
     def commit_at(self, lsn: int) -> Commit:
         """Return the last commit at or before a position."""
-        found = self.history[0]
-        for commit in self.history:
-            if commit.lsn > lsn:
-                break
-            found = commit
-        return found
+        return self.history[max(0, bisect_right(self.history, lsn, key=_LSN) - 1)]
 
 
 @dataclass(slots=True)
@@ -103,8 +101,7 @@ def expect(aggregate: str, number: int, tables: Tables) -> dict[str, Any] | str 
         return None
     lines = [
         {"line_number": key[1], "quantity": line["qty"]}
-        for key, line in sorted(tables["ord_lin"].items())
-        if key[0] == number
+        for key, line in sorted(one for one in tables["ord_lin"].items() if one[0][0] == number)
     ]
     code = row["stat"].strip()
     if code not in STATUSES:
@@ -156,4 +153,9 @@ def region_rows(tables: Tables) -> dict[str, dict[tuple[Any, ...], dict[str, Any
 
 def poisoned(tables: Tables) -> set[int]:
     """Return the orders that can't be understood in this state."""
-    return {key[0] for key in tables["ord_hdr"] if isinstance(expect(ORDER, key[0], tables), str)}
+    return {key[0] for key in tables["ord_hdr"] if is_poison(key[0], tables)}
+
+
+def is_poison(number: int, tables: Tables) -> bool:
+    """Say whether an order can't be understood in this state."""
+    return isinstance(expect(ORDER, number, tables), str)

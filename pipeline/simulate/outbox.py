@@ -7,7 +7,6 @@ same errors.
 # ruff: noqa: D102 - as the outbox on PostgreSQL
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -16,7 +15,7 @@ from pipeline.errors import Fatal, Retriable
 from pipeline.publish.batch import StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.simulate.database import Connection
     from pipeline.simulate.kernel import Kernel
@@ -28,7 +27,7 @@ class MemoryOutbox:
     """One module's rows of the hub."""
 
     def __init__(self, connect: Callable[[], Connection], module: str) -> None:
-        with _hub_errors():
+        with _HUB_ERRORS:
             self._connection = connect()
         self._module = module
 
@@ -36,12 +35,12 @@ class MemoryOutbox:
         self._connection.close()
 
     def read_mark(self) -> int:
-        with _hub_errors():
+        with _HUB_ERRORS:
             self._connection.call("read mark")
             return int(self._connection.get("relay", self._module) or 0)
 
     def read_last_number(self) -> int:
-        with _hub_errors():
+        with _HUB_ERRORS:
             self._connection.call("read last number")
             marks = self._connection.get("module", self._module)
             return 0 if marks is None else int(marks.next_number) - 1
@@ -50,7 +49,7 @@ class MemoryOutbox:
         self, mark: int, *, last: int, rows_max: int, bytes_max: int
     ) -> list[StoredEvent]:
         del bytes_max
-        with _hub_errors():
+        with _HUB_ERRORS:
             self._connection.call("read events")
             events = self._connection.rows("event")
             numbers = range(mark + 1, min(last, mark + rows_max) + 1)
@@ -61,12 +60,12 @@ class MemoryOutbox:
             ]
 
     def read_numbers(self, numbers: Sequence[int]) -> list[StoredEvent]:
-        with _hub_errors():
+        with _HUB_ERRORS:
             events = self._connection.rows("event")
             return [StoredEvent(number, events[self._module, number]) for number in sorted(numbers)]
 
     def read_schema(self, fingerprint: str) -> tuple[str, str]:
-        with _hub_errors():
+        with _HUB_ERRORS:
             self._connection.call("read schema")
             schema: tuple[str, str] | None = self._connection.get("schema", fingerprint)
         if schema is None:
@@ -74,7 +73,7 @@ class MemoryOutbox:
         return schema
 
     def move_mark(self, before: int, after: int) -> bool:
-        with _hub_errors(), self._connection.transaction():
+        with _HUB_ERRORS, self._connection.transaction():
             self._connection.lock("relay", self._module)
             if (self._connection.get("relay", self._module) or 0) != before:
                 return False
@@ -82,12 +81,18 @@ class MemoryOutbox:
             return True
 
 
-@contextmanager
-def _hub_errors() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        raise Retriable(f"the hub did not answer: {error}") from error
+class _HubErrors:
+    """Makes the database's errors the publisher's own; a class, since it polls all the time."""
+
+    def __enter__(self) -> None:
+        """Nothing begins."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, psycopg.Error):
+            raise Retriable(f"the hub did not answer: {error}") from error
+
+
+_HUB_ERRORS = _HubErrors()
 
 
 class Registry:
