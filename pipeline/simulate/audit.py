@@ -77,8 +77,9 @@ class Audit:
             held = tables.get("orders", {}).get((number,))
             lines = [
                 {"line_number": key[1], "quantity": row["quantity"]}
-                for key, row in sorted(tables.get("order_lines", {}).items())
-                if key[0] == number
+                for key, row in sorted(
+                    one for one in tables.get("order_lines", {}).items() if one[0][0] == number
+                )
             ]
             if held is not None:
                 held = {**held, "lines": lines}

@@ -10,6 +10,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -20,8 +22,7 @@ Headers = list[tuple[str, bytes | None]]
 Place = tuple[str, int]
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One record or transaction marker (`value` and `key` None, `marker` True)."""
 
     key: bytes | None

@@ -7,10 +7,10 @@ would answer, also when the process is cut off from the broker or another one to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from pipeline.simulate.broker import Broker, Entry, Headers, Member, is_visible
@@ -23,8 +23,7 @@ QUEUED_RECORDS = 40
 """Records that a client has fetched ahead at the most."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedMessage:
+class SimulatedMessage(msgspec.Struct, frozen=True, gc=False):
     """A message as confluent_kafka gives it."""
 
     place: tuple[str, int]
@@ -113,14 +112,7 @@ class SimulatedConsumer:
     ) -> None:
         """Join the group."""
         self._on_assign, self._on_revoke, self._on_lost = on_assign, on_revoke, on_lost
-        process = self._process
-        self._member = Member(
-            topics,
-            lambda: (
-                process.alive and process.paused_until <= self._kernel.now and not self._is_cut()
-            ),
-            self._kernel.now,
-        )
+        self._member = Member(topics, self._is_alive, self._kernel.now)
         self._broker.join(self._group, self._member)
 
     def assign(self, partitions: list[TopicPartition]) -> None:
@@ -176,6 +168,15 @@ class SimulatedConsumer:
 
     def _is_cut(self) -> bool:
         return self._process.cut_off.get(BROKER, 0.0) > self._kernel.now
+
+    def _is_alive(self) -> bool:
+        """Say whether the group hears of this member."""
+        process, now = self._process, self._kernel.now
+        return (
+            process.alive
+            and process.paused_until <= now
+            and process.cut_off.get(BROKER, 0.0) <= now
+        )
 
     def _is_due(self) -> bool:
         """Say whether the group wants something of this member."""
@@ -236,9 +237,10 @@ class SimulatedConsumer:
         found: list[SimulatedMessage] = []
         if self._is_cut():
             return found
+        topics = self._broker.topics
         for place, first in self._positions.items():
-            log, position = self._broker.topics[place[0]][place[1]], first
-            if position < log.start or position > log.end:
+            log, position = topics[place[0]][place[1]], first
+            if not log.start <= position <= len(log.entries):
                 failure = KafkaError(KafkaError._AUTO_OFFSET_RESET, "out of range")  # noqa: SLF001 - as above
                 found.append(SimulatedMessage(place, position, None, failure))
                 continue

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from legacy_db.definition import Table
 from pipeline.simulate.debezium_incremental import IncrementalSnapshot, ask_snapshot
@@ -323,14 +324,13 @@ class DebeziumConnector:
                 self._offset = replace(offset, item=end, signal_taken=False)
             return True
         entry = self._database.wal[offset.entry]
-        self._offset = offset = replace(
-            offset, entry=offset.entry + 1, item=0, plan=None, signal_taken=False
-        )
-        if items:
-            self._offset = replace(offset, link=entry.lsn, end=None)
-            if isinstance(entry, WalTransaction):
-                written = WrittenEnd(entry.txid, entry.time_us, count_units(units))
-                self._offset = replace(self._offset, time_us=entry.time_us, end=written)
+        offset = replace(offset, entry=offset.entry + 1, item=0, plan=None, signal_taken=False)
+        if items and isinstance(entry, WalTransaction):
+            written = WrittenEnd(entry.txid, entry.time_us, count_units(units))
+            offset = replace(offset, link=entry.lsn, time_us=entry.time_us, end=written)
+        elif items:
+            offset = replace(offset, link=entry.lsn, end=None)
+        self._offset = offset
         return True
 
     def _obey(self, units: list[Unit], begin: int, end: int) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from pipeline.simulate.legacy_wal import Key
 
 
@@ -32,8 +34,7 @@ class WrittenEnd:
     counts: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(msgspec.Struct, frozen=True, gc=False):
     """The connector's offset.
 
     `entry` is the next entry of the write-ahead log, `item` the next record within it (0 is the

@@ -7,7 +7,8 @@ key is one change of two records. Seen on the real one at every place of many tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pipeline.simulate.debezium_offset import Offset
 from pipeline.simulate.debezium_records import LogRecord, RecordWriter

@@ -61,6 +61,7 @@ class Kernel:
 
     def __init__(self, random: Random) -> None:
         self.random = random
+        self._draw = random.random
         self.yields = random.choice((0.1, 0.3, 1.0))
         self.now = 0.0
         self._scheduler = greenlet.getcurrent()
@@ -109,7 +110,7 @@ class Kernel:
 
     def choose(self) -> Thread | None:
         """Choose one of the threads that could go on now; None when there is none."""
-        now, draw = self.now, self.random.random
+        now, draw = self.now, self._draw
         if self._pauses_until > now:
             waiting = [thread for thread in self._threads if thread.process.paused_until <= now]
         else:
@@ -144,7 +145,8 @@ class Kernel:
         """Return when the next sleeping thread or paused process wakes; None when none does."""
         now, soonest = self.now, math.inf
         for thread in self._threads:
-            time = max(thread.until, thread.process.paused_until)
+            time, paused_until = thread.until, thread.process.paused_until
+            time = max(time, paused_until)
             if now < time < soonest:
                 soonest = time
         return None if soonest == math.inf else soonest
@@ -187,7 +189,7 @@ class Kernel:
             process.calls_left -= 1
             if process.calls_left == 0:
                 self._scheduler.switch()  # it is killed there
-        if self.random.random() < self.yields:
+        if self._draw() < self.yields:
             self._switch(thread, self.now, None)
 
     def sleep(self, seconds: float) -> None:

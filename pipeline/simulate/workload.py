@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ ORDERS = 6
 CUSTOMERS = 4
 HUGE_ROWS = 12
 
+Change = Callable[[LegacyTransaction], object]
+
 
 class Workload:
     """Sessions on the legacy database; `faults` says which of the rarer changes are made."""
@@ -30,7 +33,7 @@ class Workload:
     def __init__(self, random: Random, legacy: LegacyDatabase, faults: frozenset[str]) -> None:
         self._random = random
         self._legacy = legacy
-        self._faults = faults
+        self._changes, self._chances = self._weigh(faults)
         self._columns = 0
         self._sessions: list[LegacyTransaction] = []
         self._names = 0
@@ -91,8 +94,12 @@ class Workload:
         else:
             session.commit()
 
-    def _choose(self) -> Callable[[LegacyTransaction], object]:
-        chances: list[tuple[int, Callable[[LegacyTransaction], object]]] = [
+    def _choose(self) -> Change:
+        return self._random.choices(self._changes, cum_weights=self._chances)[0]
+
+    def _weigh(self, faults: frozenset[str]) -> tuple[list[Change], list[int]]:
+        """List what a session may do, with the chances summed up."""
+        chances: list[tuple[int, Change]] = [
             (10, lambda one: self._place(one, self._random.randint(1, ORDERS))),
             (10, self._change_order),
             (8, self._change_line),
@@ -106,15 +113,14 @@ class Workload:
             (1, lambda one: one.message("isthmus.note", b"inside")),
             (1, lambda _: self._legacy.message("isthmus.note", b"outside")),
         ]
-        if "truncate" in self._faults:
+        if "truncate" in faults:
             chances.append((1, lambda one: one.truncate(self._random.choice(("ord_lin", "cust")))))
             chances.append((1, lambda one: one.truncate("ord_hdr", "ord_lin")))
-        if "huge" in self._faults:
+        if "huge" in faults:
             chances.append((1, self._change_many))
-        if "poison" in self._faults:
+        if "poison" in faults:
             chances.append((3, self._poison))
-        weights = [weight for weight, _ in chances]
-        return self._random.choices(chances, weights)[0][1]
+        return [change for _, change in chances], list(accumulate(one for one, _ in chances))
 
     def _place(self, session: LegacyTransaction, number: int) -> None:
         header = {
