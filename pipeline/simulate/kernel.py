@@ -6,7 +6,6 @@ a simulated server, another may go on, and it may be paused, killed, or told tha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -143,13 +142,12 @@ class Kernel:
 
     def next_time(self) -> float | None:
         """Return when the next sleeping thread or paused process wakes; None when none does."""
-        now, soonest = self.now, math.inf
-        for thread in self._threads:
-            time, paused_until = thread.until, thread.process.paused_until
-            time = max(time, paused_until)
-            if now < time < soonest:
-                soonest = time
-        return None if soonest == math.inf else soonest
+        now = self.now
+        if self._pauses_until > now:
+            times = [max(one.until, one.process.paused_until) for one in self._threads]
+        else:
+            times = [thread.until for thread in self._threads]
+        return min([time for time in times if time > now], default=None)
 
     def kill(self, process: Process) -> None:
         """Kill a process as by SIGKILL; its connections break."""
