@@ -27,7 +27,8 @@ class Killed(BaseException):
 class Process:
     """One process: its threads (greenlets), the servers it can't reach, and what ends with it.
 
-    `failure` is the error that it ended by; after `calls_left` more calls it is killed.
+    `failure` is the error that it ended by; after `calls_left` more calls it is killed;
+    `Kernel.pause` sets `paused_until`.
     """
 
     name: str
