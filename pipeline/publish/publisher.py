@@ -199,7 +199,7 @@ class Publisher:
 
     def _resolve_schemas(self, events: list[StoredEvent]) -> dict[str, int]:
         used = {stored.event.fingerprint for stored in events}
-        fingerprints = [one for one in used if one is not None]
+        fingerprints = sorted(one for one in used if one is not None)  # ids are given in this order
         return self._schema_ids.resolve(fingerprints, self._opened().read_schema)
 
     def _move_mark(self, number: int) -> None:
