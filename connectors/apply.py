@@ -179,15 +179,16 @@ def wait_until_running(
     """Wait until the connector and its task run with `config`; Fatal has the trace's first line.
 
     A failure that is the one of `before`, the status before anything was done, is not yet news;
-    nor is one of a task that was started once more with the config before.
+    nor is it when a task that was started once more with the config before fails as it did then.
     """
     deadline = clock() + timeout_s
     running_since: float | None = None
     while clock() < deadline:
+        told = _has_config(client.read_task_configs(name), config)  # first: a status may be older
         status = client.read_status(name)
         if status is not None:
-            told = bool(status["tasks"]) and _has_config(client.read_task_configs(name), config)
-            if status != before and (told or status["connector"]["state"] == "FAILED"):
+            told = told and bool(status["tasks"])
+            if (told or status["connector"]["state"] == "FAILED") and _is_news(status, before):
                 refuse_failed(name, status)
             if told and _runs(status):
                 running_since = clock() if running_since is None else running_since
@@ -234,6 +235,15 @@ def _parts(status: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
 
 def _has_failed(status: Mapping[str, Any]) -> bool:
     return any(state["state"] == "FAILED" for _, state in _parts(status))
+
+
+def _is_news(status: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    """Tell whether a part fails that did not fail before with the same trace."""
+    known = {} if before is None else dict(_parts(before))
+    return any(
+        state["state"] == "FAILED" and state.get("trace") != known.get(part, {}).get("trace")
+        for part, state in _parts(status)
+    )
 
 
 def _runs(status: Mapping[str, Any]) -> bool:

@@ -41,8 +41,7 @@ class RestartProbe:
                 real.keep_slot()
         self._last: bytes | None = None
         self.log = real.read_log(self._ends_log)
-        self._offsets = self._read_offsets()
-        assert len(self._offsets) == len(self.log)
+        self._offsets = self._await_offsets()
 
     def restart_behind(self, place: int) -> tuple[list[RawRecord], bool]:
         """Start again behind `place` records; what is written then, and whether it fails."""
@@ -66,6 +65,15 @@ class RestartProbe:
         if self._last is None and record.key == b'{"id":%d}' % LAST_ID:
             self._last = b'"id":"%d:' % json.loads(record.value)["source"]["txId"]
         return self._last is not None and b"END" in record.value and self._last in record.value
+
+    def _await_offsets(self) -> list[tuple[Any, dict[str, Any]]]:
+        """Wait until every offset can be read: another connector may have a transaction open."""
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while len(offsets := self._read_offsets()) < len(self.log):
+            assert time.monotonic() < deadline, f"{len(offsets)} offsets, {len(self.log)} records"
+            time.sleep(POLL_SECONDS)
+        assert len(offsets) == len(self.log)
+        return offsets
 
     def _read_offsets(self) -> list[tuple[Any, dict[str, Any]]]:
         """Read every offset that Connect kept for the connector, in order."""

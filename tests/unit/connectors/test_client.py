@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connectors.apply import first_trace_line, refuse_failed, wait_until_running
+from connectors.apply import first_trace_line, refuse_failed
 from connectors.client import ConnectClient
 from connectors.errors import Configuration, Fatal, Retriable, Unreachable
 
@@ -142,16 +142,3 @@ def test_failed_task_is_told_by_its_trace() -> None:
     assert first_trace_line(task) == "ConnectException: outer <- B: inner"
     with pytest.raises(Fatal, match="connector a: task 0 has failed: ConnectException: outer"):
         refuse_failed("a", {"connector": {"state": "RUNNING"}, "tasks": [task]})
-
-
-def test_waiting_for_a_task_is_bounded(connect: ScriptedConnect) -> None:
-    """A connector whose task never comes is Unreachable once the time is over."""
-    connect.answers = [(200, {"connector": {"state": "RUNNING"}, "tasks": []})]
-    now_s = [0.0]
-
-    def sleep(seconds: float) -> None:
-        now_s[0] += seconds
-
-    client = make_client(connect.url, [])
-    with pytest.raises(Unreachable, match="did not run within 5 s; its state is connector RUNNING"):
-        wait_until_running(client, "a", {}, timeout_s=5, clock=lambda: now_s[0], sleep=sleep)
