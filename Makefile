@@ -1,6 +1,8 @@
 # Everything runs from bare Python 3.11+ and make: `make demo` is the main job, `make test` the proof.
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# processes that run the tests on the real programs, each with a stack of its own: they mostly wait
+WORKERS ?= 2
 MINUTES ?= 60
 SEED ?=
 SPACING ?= 14
@@ -13,7 +15,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make demo    the main job, from nothing to the report"
-	@echo "make test    unit tests, then everything on the real programs (PYTEST_ARGS=...)"
+	@echo "make test    unit tests, then everything on the real programs (PYTEST_ARGS=... WORKERS=2)"
 	@echo "make unit    unit tests only        make lint    style, types, import order"
 	@echo "make up      start the local stack  make down    stop it"
 	@echo "make bench   figures                make soak    the torture (MINUTES=60 SEED=...)"
@@ -39,7 +41,7 @@ unit: venv
 
 test: venv
 	$(BIN)/python -m pytest tests/unit -q
-	$(BIN)/python -m pytest tests --ignore=tests/unit -m "not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests --ignore=tests/unit -m "not soak" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: venv
 	$(BIN)/ruff check .
