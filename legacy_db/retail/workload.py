@@ -103,12 +103,14 @@ def run_workload(
     seed: int = 1,
     clients: int = 4,
     schema: str = SCHEMA,
+    batches: bool = True,
     stop: Event | None = None,
     clock: Callable[[], float] = monotonic,
 ) -> WorkloadResult:
     """Make `rate` transactions a second for `seconds`, by `clients` sessions; return what was done.
 
-    It ends when rate * seconds transactions are done, when the time is over, or when `stop` is set.
+    With `batches` one of them makes a huge batch update now and then. It ends when
+    rate * seconds transactions are done, when the time is over, or when `stop` is set.
     Configuration for a database without data; Unreachable when the server isn't there or goes away.
     """
     if rate <= 0 or seconds <= 0 or clients < 1:
@@ -124,7 +126,7 @@ def run_workload(
         futures = []
         for client, (session, share) in enumerate(zip(sessions, shares, strict=True)):
             bucket = TokenBucket(rate / clients, rate / clients * BURST_S + 1, started_s)
-            operations = islice(plan_operations(seed, client), share)
+            operations = islice(plan_operations(seed, client, batches=batches), share)
             futures.append(pool.submit(_Terminal(session, bucket, times).work, operations))
         result = _gather(futures, times)
         result.seconds = round(clock() - started_s, 3)

@@ -81,15 +81,15 @@ BATCH_EVERY = 2_000
 """Client 0 makes its first huge batch at its FIRST_BATCH-th operation, then every BATCH_EVERY."""
 
 
-def plan_operations(seed: int, client: int) -> Iterator[Operation]:
-    """Yield the operations of `client` (from 0), without an end."""
+def plan_operations(seed: int, client: int, *, batches: bool = True) -> Iterator[Operation]:
+    """Yield the operations of `client` (from 0), without an end; huge ones only with `batches`."""
     random = Random(f"{seed}/{client}")  # noqa: S311 - a workload, not a secret
     kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
     number = 0
     while True:
         number += 1
         kind, draw = random.choices(kinds, weights)[0], random.getrandbits(63)
-        if client == 0 and number % BATCH_EVERY == FIRST_BATCH:
+        if batches and client == 0 and number % BATCH_EVERY == FIRST_BATCH:
             kind = Kind.REPRICE_BATCH
         yield Operation(kind, draw)
 

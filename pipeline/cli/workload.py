@@ -30,6 +30,9 @@ def workload(
     seconds: Annotated[float, typer.Option(help="How long, in seconds.")] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same transactions.")] = 1,
     clients: Annotated[int, typer.Option(help="Sessions that work at the same time.")] = 4,
+    batches: Annotated[
+        bool, typer.Option(help="Now and then a huge batch update of thousands of orders.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Make business transactions on the reference legacy system, from several sessions at once."""
@@ -44,6 +47,7 @@ def workload(
         seed=seed,
         clients=clients,
         schema=settings.legacy.schema,
+        batches=batches,
         stop=stop,
     )
     typer.echo(json.dumps(result.as_document()) if as_json else _format_summary(result))

@@ -30,6 +30,9 @@ def test_one_client_makes_the_huge_batch() -> None:
     assert kinds.index(Kind.REPRICE_BATCH) == FIRST_BATCH - 1
     others = [operation.kind for operation in islice(plan_operations(1, 1), FIRST_BATCH * 2)]
     assert Kind.REPRICE_BATCH not in others
+    without = [one.kind for one in islice(plan_operations(1, 0, batches=False), FIRST_BATCH)]
+    assert without[:-1] == kinds[:-1]
+    assert without[-1] is not Kind.REPRICE_BATCH
 
 
 def test_every_kind_is_planned_and_can_be_made() -> None:
