@@ -16,6 +16,7 @@ from adapters.change_steps import (
     Barrier,
     Doubt,
     EpochStarted,
+    IncrementalRow,
     SnapshotCompleted,
     SnapshotRow,
     SnapshotStarted,
@@ -34,12 +35,16 @@ from adapters.envelope import (
     RowChange,
 )
 from adapters.errors import Fatal
-from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from adapters.log_state import IncrementalState, LogState, OpenTransaction, SnapshotState
 
 BARRIER_PREFIX = "isthmus.barrier"
 SPILL_ROWS = 10_000
 """A transaction of more rows is spilled to the hub in chunks of this many, to bound memory."""
 INITIAL_SNAPSHOT = "Initial Snapshot"
+INCREMENTAL_SNAPSHOT = "Incremental Snapshot"
+_RUNNING = {"STARTED": True, "IN_PROGRESS": True, "COMPLETED": False, "ABORTED": False}
+"""Whether an incremental snapshot runs behind a notification of this type."""
+_WINDOW_OPENS = "snapshot-window-open"
 
 
 class _Interrupted(NamedTuple):
@@ -62,11 +67,15 @@ class ChangeLog:
     """The assembler of one module's log: feed it records in order, take the steps.
 
     `state` may be stored with everything before `resume_offset`; reading again from there with
-    that state gives the same steps again.
+    that state gives the same steps again. Rows of `signal_table` are Debezium's own: its watermarks
+    around what an incremental snapshot reads.
     """
 
-    def __init__(self, module: str, state: LogState, offset: int) -> None:
+    def __init__(
+        self, module: str, state: LogState, offset: int, signal_table: str | None = None
+    ) -> None:
         self.module = module
+        self._signal_table = signal_table
         self.state = state
         self.resume_offset = offset
         self._changes: list[RowChange] = []
@@ -146,18 +155,46 @@ class ChangeLog:
 
     def _take_row(self, row: RowChange, offset: int) -> list[Step]:
         if row.operation == "r":
-            return [SnapshotRow(row)]
+            return self._take_read(row)
         if not self._take_place(row, offset):
             return []
         steps = self._end_endless(row.link, offset)
+        is_signal = row.table == self._signal_table
+        if is_signal or row.operation == "t":
+            self._watch_window(row)
         if self._interrupted is not None:  # of a transaction that was translated before
             return []
         self._time_us = row.time_us
+        if is_signal:
+            return steps
         self._changes.append(row)
         if len(self._changes) < SPILL_ROWS:
             return steps
         self.resume_offset = offset + 1
         return [*steps, self._spill()]
+
+    def _take_read(self, row: RowChange) -> list[Step]:
+        if not row.incremental:
+            return [SnapshotRow(row)]
+        if row.table in self.state.incremental.truncated:
+            return []
+        return [IncrementalRow(row, self.state.lsn)]
+
+    def _watch_window(self, row: RowChange) -> None:
+        """Note what the window of an incremental snapshot must not bring back.
+
+        Debezium leaves out of it the rows that changed since it opened, but not those that a
+        TRUNCATE removed. Whatever was inserted behind the TRUNCATE, and read, did change.
+        """
+        state = self.state.incremental
+        if row.operation == "t":
+            truncated = tuple(sorted({*state.truncated, row.table}))
+        elif _read_signal(row) == _WINDOW_OPENS:
+            truncated = ()
+        else:
+            return
+        incremental = IncrementalState(state.running, truncated)
+        self.state = replace(self.state, incremental=incremental)
 
     def _take_place(self, record: RowChange | LogicalMessage, offset: int) -> bool:
         """Check that a row or message is the next of the open transaction; False: seen before."""
@@ -318,6 +355,10 @@ class ChangeLog:
         return steps
 
     def _take_notification(self, record: Notification, offset: int) -> list[Step]:
+        if record.aggregate_type == INCREMENTAL_SNAPSHOT and record.type in _RUNNING:
+            truncated = self.state.incremental.truncated
+            incremental = IncrementalState(_RUNNING[record.type], truncated)
+            self.state = replace(self.state, incremental=incremental)
         if record.aggregate_type != INITIAL_SNAPSHOT:
             return []
         state = self.state
@@ -363,6 +404,14 @@ def _make_steps(
     if opened.doubted is not None:
         steps.append(Doubt(opened.txid, lsn, opened.doubted))
     return steps + [Barrier(barrier, lsn, time_us) for barrier in opened.barriers]
+
+
+def _read_signal(row: RowChange) -> str | None:
+    """Return the type of a signal; None for a row that is none."""
+    try:
+        return msgspec.json.decode(row.after or b"", type=dict[str, str | None]).get("type")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def _read_barrier(message: LogicalMessage) -> str | None:

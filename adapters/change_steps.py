@@ -18,6 +18,18 @@ class SnapshotRow:
 
 
 @dataclass(frozen=True, slots=True)
+class IncrementalRow:
+    """A row that an incremental snapshot read; `lsn` is the position as of which it is.
+
+    Debezium leaves out what changed between reading and here, so it is the row as the mirror must
+    have it now: only where that differs was something amiss.
+    """
+
+    change: RowChange
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotStarted:
     """A snapshot begins; rows that it does not see will be swept."""
 
@@ -91,6 +103,7 @@ class EpochStarted:
 Step = (
     EpochStarted
     | SnapshotRow
+    | IncrementalRow
     | SnapshotStarted
     | SnapshotCompleted
     | Transaction

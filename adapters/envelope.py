@@ -22,6 +22,7 @@ _UNAVAILABLE_BYTES = (
     UNAVAILABLE.encode(),
     base64.b64encode(UNAVAILABLE.encode())[:36],  # as a bytea column has it, without padding
 )
+_INCREMENTAL = "incremental"
 _OLD_KEY_HEADER = "__debezium.oldkey"
 Headers = Any
 """A record's headers as confluent_kafka gives them: a list of (name, bytes)."""
@@ -34,7 +35,8 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
 
     `key`, `old_key` and `after` are raw JSON; `key` is None for a table without a key and for t;
     `link` is the position before this row's transaction; `unavailable` says that `after` holds
-    the placeholder of an unchanged value; `txid` and `order` are None for r.
+    the placeholder of an unchanged value; `txid` and `order` are None for r. An `incremental` r
+    tells no position (`lsn` is 0): it is as of its place in the log.
     """
 
     table: str
@@ -49,6 +51,7 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
     time_us: int
     unavailable: bool = False
     old_key: bytes | None = None
+    incremental: bool = False
 
 
 class Begin(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +100,7 @@ class _Source(msgspec.Struct, gc=False):
     lsn: int | None = None
     sequence: str | None = None
     ts_us: int = 0
+    snapshot: str | None = None
 
 
 class _Transaction(msgspec.Struct, gc=False):
@@ -143,6 +147,8 @@ def decode_change(value: bytes | None, key: bytes | None, headers: Headers | Non
     operation = envelope.op
     if operation is not None:
         source = envelope.source
+        if operation == "r" and source is not None and source.snapshot == _INCREMENTAL:
+            return _make_row(envelope, source, 0, key, headers, incremental=True)
         if source is None or source.lsn is None:
             raise Poison(f"a change event (op {operation!r}) without source.lsn")
         if operation in _ROW_OPERATIONS:
@@ -170,6 +176,8 @@ def _make_row(
     lsn: int,
     key: bytes | None,
     headers: Headers | None,
+    *,
+    incremental: bool = False,
 ) -> RowChange:
     transaction = envelope.transaction
     after = _image(envelope.after)
@@ -190,6 +198,7 @@ def _make_row(
         time_us=source.ts_us,
         unavailable=unavailable,
         old_key=old_key,
+        incremental=incremental,
     )
 
 

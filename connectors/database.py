@@ -44,7 +44,7 @@ group by p.oid
 
 _TABLE_RIGHTS = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = %s and c.relname = any(%s) and has_table_privilege(%s, c.oid, 'select')
+where n.nspname = %s and c.relname = any(%s) and has_table_privilege(%s, c.oid, %s)
 """
 
 _UNFIT = """
@@ -96,9 +96,14 @@ def read_publications(
 
 
 def list_grants(declaration: Declaration) -> frozenset[Grant]:
-    """List what the capture role needs for one module: USAGE and SELECT, nothing more."""
-    role, schema = declaration.user, declaration.schema
-    tables = {Grant(role, "select", schema, table) for table in declaration.tables}
+    """List what the capture role needs for one module: USAGE and SELECT, nothing more.
+
+    Into a signal table Debezium writes its watermarks: there INSERT, too.
+    """
+    role, schema, signals = declaration.user, declaration.schema, declaration.signal_table
+    tables = {Grant(role, "select", schema, table) for table in declaration.published}
+    if signals is not None:
+        tables.add(Grant(role, "insert", schema, signals))
     return frozenset({Grant(role, "usage", schema), *tables})
 
 
@@ -110,8 +115,11 @@ def read_grants(connection: psycopg.Connection, declaration: Declaration) -> fro
     row = connection.execute(usage, (role, schema)).fetchone()
     if row and row[0]:
         held.add(Grant(role, "usage", schema))
-    rows = connection.execute(_TABLE_RIGHTS, (schema, list(declaration.tables), role))
-    held.update(Grant(role, "select", schema, table) for (table,) in rows)
+    for privilege in ("select", "insert"):
+        rows = connection.execute(
+            _TABLE_RIGHTS, (schema, list(declaration.published), role, privilege)
+        )
+        held.update(Grant(role, privilege, schema, table) for (table,) in rows)
     return frozenset(held)
 
 
@@ -131,10 +139,10 @@ def check_tables(connection: psycopg.Connection, declaration: Declaration) -> No
     """Refuse tables that are absent, or whose changes could not be captured or would fail."""
     where = f"module {declaration.module!r}"
     try:
-        read_tables(connection, declaration.schema, declaration.tables)
+        read_tables(connection, declaration.schema, declaration.published)
     except Configuration as error:
         raise Configuration(f"{where}: {error}") from error
-    rows = connection.execute(_UNFIT, (declaration.schema, list(declaration.tables))).fetchall()
+    rows = connection.execute(_UNFIT, (declaration.schema, list(declaration.published))).fetchall()
     for table, persistence, identity, keyed in rows:
         name = f"{declaration.schema}.{table}"
         if persistence != "p":

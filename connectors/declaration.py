@@ -33,6 +33,7 @@ _TEXT_KEYS = ("module", "engine", "host", "database", "user", "password", "schem
 _NEEDED = (*_TEXT_KEYS, "port", "tables")
 _HEARTBEAT_KEYS = ("interval_ms", "message_prefix")
 _RETENTION_KEYS = ("changes_ms", "events_ms")
+_SIGNALS = "signal.data.collection"
 _KNOWN = (*_NEEDED, "epoch", "heartbeat", "retention", "config")
 
 
@@ -70,6 +71,17 @@ class Declaration:
     retention: Retention = field(default_factory=Retention)
     config: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def signal_table(self) -> str | None:
+        """The table by which incremental snapshots are asked for, where `config` names one."""
+        return dict(self.config).get(_SIGNALS, "").rpartition(".")[2] or None
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """The tables whose changes the connector is sent: its own and the signal table."""
+        signals = () if self.signal_table is None else (self.signal_table,)
+        return tuple(sorted((*self.tables, *signals)))
+
 
 def load_declarations(folder: Path, variables: Mapping[str, str]) -> dict[str, Declaration]:
     """Load all declarations of `folder`, by module; Configuration says which file and key is wrong.
@@ -83,7 +95,7 @@ def load_declarations(folder: Path, variables: Mapping[str, str]) -> dict[str, D
         if declaration.module in declarations:
             raise Configuration(f"{path}: module {declaration.module!r} is declared a second time")
         place = (declaration.host, declaration.port, declaration.database, declaration.schema)
-        for table in declaration.tables:
+        for table in declaration.published:
             owner = owners.setdefault((*place, table), declaration.module)
             if owner != declaration.module:
                 raise Configuration(
@@ -118,7 +130,7 @@ def parse_declaration(
     parser.check("module", texts["module"], _MODULE, "lower-case letters, digits and _, 30 at most")
     if texts["engine"] not in ENGINES:
         raise Configuration(f"{path}: engine: {texts['engine']!r} is none of {', '.join(ENGINES)}")
-    return Declaration(
+    declaration = Declaration(
         **texts,
         port=parser.number("port", body["port"]),
         password=parser.secret("password", body["password"]),
@@ -128,6 +140,15 @@ def parse_declaration(
         retention=Retention(**parser.block("retention", body, _RETENTION_KEYS)),
         config=parser.overrides(body.get("config", {})),
     )
+    signals = declaration.signal_table
+    expected = f"{declaration.schema}.{signals}"
+    named = dict(declaration.config).get(_SIGNALS, expected)
+    if signals in declaration.tables or named != expected:
+        raise Configuration(
+            f"{path}: config.{_SIGNALS}: {named!r} must be a table of schema {declaration.schema}, "
+            "written schema.table, that stands nowhere under tables: its rows are Debezium's own"
+        )
+    return declaration
 
 
 def _list_files(folder: Path) -> list[Path]:

@@ -60,7 +60,7 @@ def desired_state(target: Target) -> State:
         connectors[names.connector] = build_config(
             declaration, target.site, record_bytes_max=target.record_bytes_max
         )
-        tables = tuple(f"{declaration.schema}.{table}" for table in declaration.tables)
+        tables = tuple(f"{declaration.schema}.{table}" for table in declaration.published)
         publications[names.publication] = Publication(tables)
         topics[names.changes] = _topic(target, 1, declaration.retention.changes_ms)
         topics[names.events] = _topic(

@@ -86,4 +86,5 @@ def make_translator(settings: Settings, module: str) -> Translator:
         },
         open_hub=open_hub,
         open_log=open_log,
+        signal_table=declaration.signal_table,
     )

@@ -35,13 +35,16 @@ class Emission:
     reason: str
 
 
-def next_emission(connection: psycopg.Connection[Any], module: str) -> Emission | None:
-    """Read the oldest request for a module."""
+def next_emission(
+    connection: psycopg.Connection[Any], module: str, held: str | None = None
+) -> Emission | None:
+    """Read the oldest request for a module whose reason is not `held`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select id, aggregate, scope, lookup_table, keys, after_key, reason "
-            "from hub.emission where module = %s order by id limit 1",
-            (module,),
+            "from hub.emission where module = %s and reason is distinct from %s "
+            "order by id limit 1",
+            (module, held),
         )
         row = cursor.fetchone()
     return None if row is None else Emission(*row)

@@ -90,8 +90,8 @@ class PostgresModuleHub:
     def resolve_letters(self, names: Collection[tuple[str, str]], state: str) -> None:
         dead_letters.resolve_letters(self._connection, self._module, names, state)
 
-    def next_emission(self) -> Emission | None:
-        return emissions.next_emission(self._connection, self._module)
+    def next_emission(self, held: str | None = None) -> Emission | None:
+        return emissions.next_emission(self._connection, self._module, held)
 
     def request_all(self, aggregate: str, reason: str) -> None:
         emissions.request_all(self._connection, self._module, aggregate, reason)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from adapters.log_state import IncrementalState, LogState, OpenTransaction, SnapshotState
 from pipeline.connection import take_rows
 from pipeline.errors import Fatal
 
@@ -34,7 +34,7 @@ class ModuleMarks:
 
 _COLUMNS = (
     "owner, epoch, lsn, link, source_offset, next_number, revision, snapshot, snapshot_run, "
-    "snapshot_tables, open_transaction, source_time"
+    "snapshot_tables, open_transaction, incremental, source_time"
 )
 
 
@@ -82,7 +82,8 @@ def save_marks(connection: psycopg.Connection[Any], module: str, marks: ModuleMa
             """
             update hub.module set epoch = %s, lsn = %s, link = %s, source_offset = %s,
                 next_number = %s, revision = %s, snapshot = %s, snapshot_run = %s,
-                snapshot_tables = %s, open_transaction = %s, source_time = %s,
+                snapshot_tables = %s, open_transaction = %s, incremental = %s,
+                source_time = %s,
                 translated_at = now()
             where module = %s and owner = %s
             """,
@@ -97,6 +98,7 @@ def save_marks(connection: psycopg.Connection[Any], module: str, marks: ModuleMa
                 log.snapshot_run,
                 msgspec.json.encode(log.snapshot_tables).decode(),
                 opened,
+                msgspec.json.encode(log.incremental).decode(),
                 marks.source_time,
                 module,
                 marks.owner,
@@ -114,7 +116,8 @@ def _fenced(module: str) -> Fatal:
 
 
 def _make_marks(row: tuple[Any, ...]) -> ModuleMarks:
-    (owner, epoch, lsn, link, offset, number, revision, snapshot, run, tables, opened, time) = row
+    (owner, epoch, lsn, link, offset, number, revision, snapshot, run, *more, time) = row
+    tables, opened, incremental = more
     log = LogState(
         epoch=epoch,
         lsn=lsn,
@@ -123,5 +126,6 @@ def _make_marks(row: tuple[Any, ...]) -> ModuleMarks:
         snapshot_run=run,
         snapshot_tables=dict(tables),
         open=None if opened is None else msgspec.convert(opened, OpenTransaction),
+        incremental=msgspec.convert(incremental, IncrementalState),
     )
     return ModuleMarks(owner, log, offset, number, revision, time)

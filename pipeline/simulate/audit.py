@@ -103,6 +103,7 @@ class Audit:
     def check_hub(self) -> None:
         """Check the events that were stored since the last time, each against the history."""
         events = self._world.hub.rows("event")
+        self._check_corrections()
         for module in MODULES:
             number = self._checked[module] + 1
             while (event := events.get((module, number))) is not None:
@@ -113,6 +114,12 @@ class Audit:
                     )
                 number += 1
             self._checked[module] = number - 1
+
+    def _check_corrections(self) -> None:
+        """Check that nothing is corrected: no row was ever lost, so what is read again is there."""
+        for _, emission in self._world.hub.rows("emission").values():
+            if emission.reason == "incremental snapshot":
+                raise Violation(f"{emission.aggregate} {emission.keys} was read again and told")
 
     def check_safety(self) -> None:
         """Check what must hold however a run ends: numbers, ids, sequences and repeats."""
@@ -269,6 +276,8 @@ class Audit:
                 if begun_only == txid:
                     restarted.add((epoch, txid))
                 opened, begun_only, rows = txid, "", 0
+            elif record.op == "r":
+                continue
             elif record.op is not None:
                 truncates, rows = truncates or record.op == "t", rows + 1
                 # rows of another one: the connector went back to an END, and sends all again

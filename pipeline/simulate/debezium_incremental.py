@@ -52,6 +52,7 @@ class IncrementalSnapshot:
     ) -> None:
         self.progress: IncrementalProgress | None = None
         self.is_reading = False
+        self._is_closing = False
         self._database = database
         self._writer = writer
         self._signal_table = signal_table
@@ -89,14 +90,18 @@ class IncrementalSnapshot:
                         window.rows.pop(key, None)
 
     def read(self) -> Progressed | None:
-        """Read the next chunk and write the closing signal; None while a table is locked."""
+        """Read the next chunk, then write the closing signal; None while a table is locked.
+
+        These are two calls: between them others may commit, as they may with the real one.
+        """
+        if self._is_closing:
+            return self._write_closing()
         progress = self.progress
         assert progress is not None  # noqa: S101 - reading is only begun with a progress
         writers = self._database.open.values()
         if any(table in one.truncated for one in writers for table in progress.tables):
             return None
         assert self._window is not None  # noqa: S101 - its opening signal was written
-        identity = self._window.identity
         records: Progressed = []
         while progress is not None:
             progress, chunk = self._read_table(progress, records)
@@ -107,9 +112,14 @@ class IncrementalSnapshot:
                 self._window.last = chunk[1][-1]
                 break
         self.progress = progress
-        self.is_reading = False
-        self._signal(f"{identity}-close", "snapshot-window-close")
+        self._is_closing = True
         return records
+
+    def _write_closing(self) -> Progressed:
+        assert self._window is not None  # noqa: S101 - a chunk was read
+        self._is_closing = self.is_reading = False
+        self._signal(f"{self._window.identity}-close", "snapshot-window-close")
+        return []
 
     def _read_table(
         self, progress: IncrementalProgress, records: Progressed

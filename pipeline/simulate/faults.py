@@ -52,6 +52,7 @@ class Faults:
             "rubbish": (2, self._write_rubbish),
             "ddl": (2, landscape.workload.alter),
             "retention": (1, self._overrun),
+            "incremental": (5, self._ask_snapshot),
         }
         self._faults = [one for name, one in known.items() if name in self._world.options.faults]
 
@@ -141,6 +142,16 @@ class Faults:
 
     def _snapshot_again(self) -> None:
         self._landscape.begin_epochs([self._random.choice(list(MODULES))], restore_to=None)
+
+    def _ask_snapshot(self) -> None:
+        """Ask for an incremental snapshot of some tables; a running one takes them in."""
+        module = self._random.choice(list(MODULES))
+        if self._world.signal_table(module) is not None:
+            tables = self._random.sample(
+                MODULES[module], self._random.randint(1, len(MODULES[module]))
+            )
+            self._world.connectors[module].incremental_snapshot(tables)
+            self._world.tell(f"ask for an incremental snapshot of {', '.join(tables)}")
 
     def _write_rubbish(self) -> None:
         module = self._random.choice(list(MODULES))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESTART_S = (0.1, 12.0)
 """Between these a dead process is started again."""
+CHUNK_ROWS = 2
+"""Rows that an incremental snapshot reads at once: few, so that it has many windows."""
 BARRIER_PREFIX = "isthmus.barrier"
 TAKEN_OVER = ("took over", "slept over", "moved the published-up-to mark", "move one mark")
 
@@ -50,6 +52,8 @@ class Landscape:
                 exactly_once="repeat" not in faults,
                 repeats_begin="begin_again" in faults,
                 counts_anew="begin_again" in faults,
+                signal_table=self.world.signal_table(module),
+                chunk_rows=CHUNK_ROWS,
             )
             self.oracle.epochs[module, 1] = Epoch(self.world.legacy.history)
             self.processes.append(self.world.start_translator(module))

@@ -174,10 +174,14 @@ class MemoryModuleHub:
             if (letter.aggregate, letter.subject) in names
         }
 
-    def next_emission(self) -> Emission | None:
+    def next_emission(self, held: str | None = None) -> Emission | None:
         self._connection.call("next emission")
         rows = self._connection.rows("emission")
-        mine = [number for number, (module, _) in rows.items() if module == self._module]
+        mine = [
+            number
+            for number, (module, one) in rows.items()
+            if module == self._module and one.reason != held
+        ]
         emission: Emission | None = rows[min(mine)][1] if mine else None
         return emission
 

@@ -197,6 +197,23 @@ def _doubt_forgotten() -> Any:
     return mock.patch.object(ChangeLog, "_take_restart", return_value=None)
 
 
+def _truncate_within_a_window_missed() -> Any:
+    return mock.patch.object(ChangeLog, "_watch_window", return_value=None)
+
+
+def _reread_rows_told_again() -> Any:
+    correct = Translation.correct
+
+    def correcting_all(self: Any, writes: Any) -> Any:
+        changed = correct(self, writes)
+        for write in writes:
+            for role in self.roles.by_table.get(write.table, ()):
+                changed.setdefault(role.adapter.aggregate, []).append(role.root_key(write.row))
+        return changed
+
+    return mock.patch.object(Translation, "correct", correcting_all)
+
+
 MUTANTS: dict[str, tuple[str, Callable[[], Any]]] = {
     "no-fence": ("a translator that was taken over still commits", _no_fence),
     "no-store-fence": ("a replicator that was taken over still writes", _no_store_fence),
@@ -215,6 +232,14 @@ MUTANTS: dict[str, tuple[str, Callable[[], Any]]] = {
     "merged": ("transactions of one batch become one", _transactions_merged),
     "truncate-unasked": ("TRUNCATE asks for nothing to be emitted again", _truncate_unasked),
     "no-doubt": ("a connector's start within a transaction goes unnoticed", _doubt_forgotten),
+    "truncate-in-window": (
+        "what an incremental snapshot read before a TRUNCATE lands behind it",
+        _truncate_within_a_window_missed,
+    ),
+    "reread-told": (
+        "rows that are read again are told again, changed or not",
+        _reread_rows_told_again,
+    ),
     "half": ("a transaction is translated in two halves", _half_of_a_transaction),
 }
 

@@ -35,6 +35,7 @@ FAULTS = {
     "huge": "a transaction of more rows than are kept in memory",
     "truncate": "a table is truncated",
     "retention": "the change log or events topic no longer holds what is needed next",
+    "incremental": "an incremental snapshot of some tables is asked for, while all else goes on",
 }
 
 

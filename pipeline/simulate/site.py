@@ -18,6 +18,8 @@ from pipeline.errors import Poison
 SITE = "shop"
 PARTY, SALES = "party", "sales"
 MODULES = {PARTY: ("cust",), SALES: ("ord_hdr", "ord_lin")}
+SIGNALS = {module: f"signal_{module}" for module in MODULES}
+"""The tables by which incremental snapshots are asked for, by module."""
 LARGE = frozenset({("ord_hdr", "remark")})
 """Columns that are stored out of line: an unchanged value is not sent."""
 STATUSES = {"N": "new", "S": "shipped", "X": "cancelled"}
@@ -39,6 +41,7 @@ TABLES = (
         remark="text",
     ),
     _table("ord_lin", ("ord_no", "lin_no"), ord_no="integer", lin_no="integer", qty="integer"),
+    *(_table(name, ("id",), id="text", type="text", data="text") for name in SIGNALS.values()),
 )  # fmt: skip
 
 

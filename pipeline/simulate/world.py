@@ -38,6 +38,7 @@ from pipeline.simulate.site import (
     MODULES,
     PROJECTIONS,
     SALES,
+    SIGNALS,
     SITE,
     TABLES,
 )
@@ -87,6 +88,14 @@ class World:
         for module in MODULES:
             self.broker.create(changes_topic(module), 1)
             self.broker.create(events_topic(module), EVENT_PARTITIONS)
+
+    def signal_table(self, module: str) -> str | None:
+        """Name a module's signal table; None when it takes no incremental snapshots.
+
+        MariaDB's connectors, which `begin_again`, are not modelled with one.
+        """
+        faults = self.options.faults
+        return SIGNALS[module] if "incremental" in faults and "begin_again" not in faults else None
 
     def tell(self, text: str) -> None:
         """Note what happened, when the run is traced."""
@@ -140,6 +149,7 @@ class World:
                 open_consumer=self._open_consumer,
                 clock=self._pass_time,
             ),
+            signal_table=self.signal_table(module),
         ).run(SimulatedEvent(self.kernel))
 
     def _publish(self, module: str) -> None:

@@ -212,6 +212,22 @@ class Translation:
             self.maker.take_change(self.outcome, target, self._states[name], after)
             self._states[name] = after
 
+    def correct(self, writes: Iterable[RowWrite]) -> dict[str, list[Key]]:
+        """Apply rows that were read again; return the aggregates whose state they change."""
+        touched: dict[Name, Adapter] = {}
+        for write in writes:
+            if write.key is None:
+                continue
+            old = self.rows.get(write.table, write.key)
+            if self._complete(write, old)[0] != old:
+                self._apply_write(write, write.key, touched, {})
+        changed: dict[str, list[Key]] = {}
+        for name, adapter in touched.items():
+            state = self.maker.state_of(adapter, self.rows.aggregate(adapter, name[1]))
+            if state != self._states[name]:
+                changed.setdefault(name[0], []).append(name[1])
+        return changed
+
     def _apply_write(
         self,
         write: RowWrite,

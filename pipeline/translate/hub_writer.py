@@ -15,6 +15,7 @@ from adapters.change_steps import (
     Barrier,
     Doubt,
     EpochStarted,
+    IncrementalRow,
     SnapshotCompleted,
     SnapshotRow,
     SnapshotStarted,
@@ -30,6 +31,7 @@ from pipeline.hub.modules import ModuleMarks
 from pipeline.translate.batch import DecodedTransaction, load_rows, make_moment
 from pipeline.translate.event_maker import Moment, Outcome
 from pipeline.translate.huge_transaction import translate_huge
+from pipeline.translate.incremental import land_incremental_rows
 from pipeline.translate.snapshot import complete_snapshot, land_snapshot_rows
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class HubWriter:
         self._actions: dict[type, Callable[[list[Any]], None]] = {
             Transaction: self._translate,
             SnapshotRow: self._land_snapshot,
+            IncrementalRow: self._land_incremental,
             SpillChunk: self._spill,
             SpillDropped: self._drop_spill,
             Barrier: self._pass_barriers,
@@ -104,6 +107,12 @@ class HubWriter:
         changes = [step.change for step in steps]
         land_snapshot_rows(self._landing, changes, self._epoch, self._run)
         self._marks = replace(self._marks, source_time=make_time(changes[-1].time_us))
+
+    def _land_incremental(self, steps: list[IncrementalRow]) -> None:
+        changes = [step.change for step in steps]
+        time = make_time(changes[-1].time_us)
+        moment = Moment(self._epoch, steps[-1].lsn, 0, time, None)
+        land_incremental_rows(self._landing, changes, moment)
 
     def _spill(self, steps: list[SpillChunk]) -> None:
         for step in steps:

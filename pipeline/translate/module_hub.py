@@ -113,8 +113,8 @@ class ModuleHub(Protocol):
     def resolve_letters(self, names: Collection[tuple[str, str]], state: str) -> None:
         """Close the open letters of aggregates that were published again."""
 
-    def next_emission(self) -> Emission | None:
-        """Read the oldest request for this module."""
+    def next_emission(self, held: str | None = None) -> Emission | None:
+        """Read the oldest request for this module whose reason is not `held`."""
 
     def request_all(self, aggregate: str, reason: str) -> None:
         """Ask for all aggregates of this module, unless that is asked for and not begun."""

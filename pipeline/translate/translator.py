@@ -30,6 +30,7 @@ from pipeline.translate.change_consumer import ChangeConsumer
 from pipeline.translate.emission import emit_chunk
 from pipeline.translate.event_maker import EventMaker, State
 from pipeline.translate.hub_writer import HubWriter
+from pipeline.translate.incremental import REASON as INCREMENTAL
 from pipeline.translate.landing import BatchFacts, Landing
 from pipeline.translate.module_hub import ModuleHub
 from pipeline.translate.working_set import Roles
@@ -40,6 +41,7 @@ BATCH_RECORDS = 5_000
 """Records that one transaction of the hub holds at the most."""
 BATCH_BYTES = 32 * 1024 * 1024
 BACKOFF_S_MAX = 10.0
+_ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Translator:
         checks: Mapping[str, Callable[[State], object | None]],
         open_hub: Callable[[], ModuleHub],
         open_log: Callable[[int], ChangeConsumer],
+        signal_table: str | None = None,
     ) -> None:
         self._site = site
         self._module = module
@@ -75,6 +78,7 @@ class Translator:
         self._checks = checks
         self._open_hub = open_hub
         self._open_log = open_log
+        self.signal_table = signal_table
         self._log = log.bind(module=module)
 
     def run(self, stop: threading.Event) -> None:
@@ -150,26 +154,35 @@ class _Session:
         self._landing = landing
         self._marks = marks
         self._consumer = consumer
-        self._change_log = ChangeLog(landing.module, marks.log, marks.source_offset)
+        self._change_log = ChangeLog(
+            landing.module, marks.log, marks.source_offset, translator.signal_table
+        )
         self._log = log.bind(module=landing.module)
 
     def work(self) -> None:
         """Translate what there is, or wait a little; then emit a chunk that was asked for."""
         emission = None
-        if self._marks.log.snapshot is not SnapshotState.RUNNING:
-            emission = self._landing.hub.next_emission()
+        if self._held() != _ALL:
+            emission = self._landing.hub.next_emission(self._held())
         messages = self._consumer.consume(
             BATCH_RECORDS, BATCH_BYTES, wait_s=0.2 if emission is None else 0.0
         )
         if messages:
             self._translate(messages)
-        if emission is not None and self._marks.log.snapshot is not SnapshotState.RUNNING:
+        if emission is not None and self._held() not in {_ALL, emission.reason}:
             started = time.perf_counter()
             self._landing.facts = BatchFacts()
             with self._landing.hub.transaction():
                 self._marks = emit_chunk(self._landing, emission, self._marks)
                 pass_failpoint("translate.before_commit")
             self._tell(started, records=0)
+
+    def _held(self) -> str | None:
+        """Return the reason of requests that wait for a snapshot which is not complete."""
+        state = self._marks.log
+        if state.snapshot is SnapshotState.RUNNING:
+            return _ALL
+        return INCREMENTAL if state.incremental.running else None
 
     def close(self) -> None:
         """Leave the group; what is not committed is translated again by the next owner."""

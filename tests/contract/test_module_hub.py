@@ -14,7 +14,7 @@ import pytest
 
 from adapters.envelope import RowChange
 from adapters.event import EventKind, IntegrationEvent
-from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from adapters.log_state import IncrementalState, LogState, OpenTransaction, SnapshotState
 from pipeline.connection import open_connection
 from pipeline.errors import Fatal
 from pipeline.hub.migrate import migrate_hub
@@ -124,7 +124,8 @@ def test_marks_come_back_to_the_next_owner(hubs: Hubs) -> None:
     marks = hub.take()
     assert (marks.owner, marks.log, marks.source_offset, marks.next_number) == (1, LogState(), 0, 1)
     opened = OpenTransaction(7, order=3, spilled=2, links=[5, None], barriers=["b"])
-    log = LogState(2, 40, 40, SnapshotState.COMPLETE, 1, {"ord_hdr": 3}, opened)
+    read = IncrementalState(running=True, truncated=("ord_lin",))
+    log = LogState(2, 40, 40, SnapshotState.COMPLETE, 1, {"ord_hdr": 3}, opened, read)
     written = replace(marks, log=log, source_offset=9, next_number=4, revision=2, source_time=NOW)
     with hub.transaction():
         hub.save_marks(written)
@@ -264,6 +265,16 @@ def test_requests_are_worked_off_in_order(hubs: Hubs) -> None:
         ("all", [], None, "once more"),
         ("all", [], None, "and once more"),
     ]
+
+
+def test_requests_of_one_reason_can_be_held_back(hubs: Hubs) -> None:
+    """The oldest of the others comes meanwhile; afterwards the held one does."""
+    hub = hubs.open()
+    with hub.transaction():
+        hub.request_keys(SALES, ORDER, [(1,)], reason="held")
+        hub.request_keys(SALES, ORDER, [(2,)], reason="other")
+    found = [hub.next_emission("held"), hub.next_emission()]
+    assert [one.reason for one in found if one is not None] == ["other", "held"]
 
 
 def test_a_letter_keeps_the_last_good_state(hubs: Hubs) -> None:

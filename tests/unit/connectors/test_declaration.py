@@ -8,6 +8,7 @@ import pytest
 
 from connectors.declaration import known_modules, load_declarations
 from connectors.errors import Configuration
+from connectors.target import Target, desired_state
 
 VARIABLES = {"HOST": "db.example", "PORT": "5433"}
 GOOD = """
@@ -49,6 +50,20 @@ def test_good_declaration(tmp_path: Path) -> None:
     assert declaration.password == "${env:CAPTURE_PASSWORD}"
 
 
+def test_a_signal_table_is_published_and_written(tmp_path: Path) -> None:
+    """Where `config` names one, Debezium is sent its rows and may write its watermarks into it."""
+    write(tmp_path, GOOD + "config: {signal.data.collection: erp.signals}")
+    declaration = load_declarations(tmp_path, VARIABLES)["sales"]
+    assert declaration.signal_table == "signals"
+    assert declaration.tables == ("ord_hdr", "ord_lin")
+    target = Target("shop", {"sales": declaration}, "", "", "")
+    state = desired_state(target)
+    (publication,) = state.publications.values()
+    assert publication.tables == ("erp.ord_hdr", "erp.ord_lin", "erp.signals")
+    written = {grant.table for grant in state.grants if grant.privilege == "insert"}
+    assert written == {"signals"}
+
+
 def test_site_retail_declares_three_modules() -> None:
     """The reference site captures customers, inventory and sales; that needs no variable."""
     folder = Path(__file__).resolve().parents[3] / "connectors" / "retail"
@@ -77,6 +92,14 @@ def test_site_retail_declares_three_modules() -> None:
         (("[ord_lin, ord_hdr]", "ord_hdr"), "tables: a list"),
         (("schema: erp", "schema: erp\nschema: other"), "key 'schema' stands twice"),
         (("schema: erp", "schema: [erp"), "is not good YAML"),
+        (
+            ("epoch: 1", "config: {signal.data.collection: other.signals}"),
+            "'other.signals' must be a table of schema erp",
+        ),
+        (
+            ("epoch: 1", "config: {signal.data.collection: erp.ord_hdr}"),
+            "stands nowhere under tables",
+        ),
         (("epoch: 1", "config: {a.b: [1]}"), "config.a.b: a text, number or boolean is needed"),
     ],
 )

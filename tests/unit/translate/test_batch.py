@@ -392,3 +392,45 @@ def test_a_misfit_is_refused_unless_decoding_is_lenient() -> None:
     with pytest.raises(Poison, match="does not fit"):
         decode_write(drifted, CODECS, lenient=False)
     assert states(translate(mirror, [drifted]))[0]["memo"] == "kept"
+
+
+def correct(mirror: FakeMirror, *rows: RowChange) -> dict[str, list[Key]]:
+    """Land rows that were read again; return the aggregates that they change."""
+    translation = Translation(ROLES, make_maker(), WorkingSet(ROLES), Outcome())
+    writes = [decode_write(one, CODECS, lenient=True) for one in rows]
+    load_rows(translation.rows, ROLES, mirror, writes)
+    changed = translation.correct(writes)
+    mirror.land(translation)
+    assert translation.outcome.events == []
+    return changed
+
+
+def test_rows_that_are_read_again_change_nothing() -> None:
+    """Rows that the mirror has already are not written, and no aggregate is told again."""
+    mirror = FakeMirror(head=[head(1)], line=[line(1, 1, 5)])
+    before = {table: dict(rows) for table, rows in mirror.tables.items()}
+    rows = (change("r", "head", **head(1)), change("r", "line", **line(1, 1, 5)))
+    assert correct(mirror, *rows) == {}
+    assert mirror.tables == before
+
+
+def test_rows_that_were_missing_are_put_right() -> None:
+    """The mirror takes them, and exactly the aggregates whose state that changes are named."""
+    mirror = FakeMirror(head=[head(1), head(2)], line=[line(1, 1, 5), line(2, 2, 5)])
+    rows = (
+        change("r", "line", **line(1, 1, 6)),
+        change("r", "line", **line(2, 2, 5)),
+        change("r", "line", **line(3, 1, 7)),
+        change("r", "head", **head(2, who=9)),  # nobody shows who
+    )
+    assert correct(mirror, *rows) == {"shop.Basket": [(1,)]}
+    assert mirror.tables["line"][3,].qty == 7
+    assert mirror.tables["head"][2,].who == 9
+
+
+def test_a_row_read_before_a_column_was_added_keeps_its_value() -> None:
+    """A value that an older image does not have is taken from the mirror, not made null."""
+    mirror = FakeMirror(head=[head(1, memo="new column")])
+    old = {name: value for name, value in head(1).items() if name != "memo"}
+    assert correct(mirror, change("r", "head", **old)) == {}
+    assert mirror.tables["head"][1,].memo == "new column"
