@@ -239,8 +239,8 @@ class Translation:
         row, failure = self._complete(write, old)
         for role in self.roles.by_table.get(write.table, ()):
             roots = dict.fromkeys(role.root_key(r) for r in (old, row) if r is not None)
-            if failure is not None and role.is_root:
-                roots[key] = None
+            if role.is_root and (failure is not None or (row is None and old is None)):
+                roots[key] = None  # a letter about a row that never came ends with its delete
             for root_key in roots:
                 self._touch(touched, role.adapter, root_key)
                 if failure is not None:

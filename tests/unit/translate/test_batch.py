@@ -309,6 +309,17 @@ def test_an_unchanged_value_that_nobody_has_is_a_letter() -> None:
     assert made.outcome.events == []
 
 
+def test_the_delete_of_a_row_that_never_came_ends_its_letter() -> None:
+    """An aggregate that is quarantined without a row in the mirror is gone when its root is."""
+    maker, mirror = make_maker(), FakeMirror()
+    translate(mirror, [change("u", "head", **head(1, memo=UNAVAILABLE))], maker=maker)
+    assert translate(mirror, [change("d", "head", **head(2))], maker=maker).outcome.events == []
+    made = translate(mirror, [change("d", "head", **head(1))], maker=maker)
+    assert made.outcome.resolved == {("shop.Basket", "1")}
+    assert [state["deleted"] for state in states(made)] == [True]
+    assert maker.last_good == {}
+
+
 def test_what_cannot_be_understood_stops_nothing_else() -> None:
     """The poison aggregate gets a letter with its last good state; the other one is published."""
     mirror = FakeMirror(head=[head(1), head(2)])
