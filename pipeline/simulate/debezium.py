@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from legacy_db.definition import Table
 from pipeline.simulate.debezium_incremental import IncrementalSnapshot, ask_snapshot
+from pipeline.simulate.debezium_losses import EndedTransaction, Losses
 from pipeline.simulate.debezium_offset import IncrementalProgress, Offset, WrittenEnd
 from pipeline.simulate.debezium_records import INITIAL_SNAPSHOT, LogRecord, Place, RecordWriter
 from pipeline.simulate.debezium_restart import (
@@ -83,6 +84,7 @@ class DebeziumConnector:
         self._repeats_begin = repeats_begin
         self._counts_anew = counts_anew
         self._exact_restarts = exact_restarts
+        self._losses = None if exact_restarts else Losses(tables)
         self._signal_table = signal_table
         self._chunk_rows = chunk_rows
         self._shown = frozenset((*tables, *([] if signal_table is None else [signal_table])))
@@ -175,6 +177,8 @@ class DebeziumConnector:
         self.snapshot_lsn = None
         self._committed = Offset()
         self._has_slot = False
+        if self._losses is not None:
+            self._losses.forget()
         self._timeline = self._database.timeline
         self._open_run(first=True)
 
@@ -193,6 +197,10 @@ class DebeziumConnector:
         if self._signal_table is None:
             raise ValueError(f"{self._prefix} has no signal table")
         ask_snapshot(self._database, self._signal_table, tables)
+
+    def take_ended(self) -> list[EndedTransaction]:
+        """Tell what is missing of transactions that ended since the last time."""
+        return [] if self._losses is None else self._losses.take()
 
     def _open_run(self, *, first: bool) -> None:
         """Begin a run of the connector's task at the committed offsets."""
@@ -319,6 +327,12 @@ class DebeziumConnector:
         ):
             end += 1
         records += items[begin:end]
+        if self._losses is not None:
+            places = range(max(1, begin) - 1, min(end, len(units) + 1) - 1)
+            plan = offset.plan
+            self._losses.note_written(
+                offset.entry, places if plan is None else (plan[place] for place in places)
+            )
         if end < len(items):
             if end > begin:
                 self._offset = replace(offset, item=end, signal_taken=False)
@@ -327,6 +341,8 @@ class DebeziumConnector:
         offset = replace(offset, entry=offset.entry + 1, item=0, plan=None, signal_taken=False)
         if items and isinstance(entry, WalTransaction):
             written = WrittenEnd(entry.txid, entry.time_us, count_units(units))
+            if self._losses is not None:
+                self._losses.note_end(offset.entry - 1, entry.lsn, self._list_units(offset.entry - 1))
             offset = replace(offset, link=entry.lsn, time_us=entry.time_us, end=written)
         elif items:
             offset = replace(offset, link=entry.lsn, end=None)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REPLICATORS_MAX = 3
 CALLS_MAX = 30
+RECORDS_MAX = 12
+"""A connector that is to be killed within a transaction writes at most so many before."""
 SERVERS = {
     "translate": (HUB, BROKER),
     "publish": (HUB, BROKER, REGISTRY),
@@ -53,6 +55,7 @@ class Faults:
             "ddl": (2, landscape.workload.alter),
             "retention": (1, self._overrun),
             "incremental": (5, self._ask_snapshot),
+            "inexact": (20, self._kill_within),
         }
         self._faults = [one for name, one in known.items() if name in self._world.options.faults]
 
@@ -115,6 +118,12 @@ class Faults:
         if connector.running:
             self._world.tell(f"kill connector {module}")
             connector.crash()
+
+    def _kill_within(self) -> None:
+        """Kill the connectors behind some of their next records, within a transaction."""
+        for module in MODULES:
+            self._landscape.records_left[module] = left = self._random.randint(1, RECORDS_MAX)
+            self._world.tell(f"kill connector {module} in a transaction, {left} records from here")
 
     def _publish_again(self) -> None:
         """Append copies of published events, in any order, also of aggregates that are gone."""

@@ -10,8 +10,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Fatal, IsthmusError, Unreachable
-from pipeline.simulate.debezium import DebeziumConnector
-from pipeline.simulate.oracle import Epoch, Oracle, Violation
+from pipeline.simulate.debezium import ConnectorFailed, DebeziumConnector
+from pipeline.simulate.oracle import Epoch, Loss, Oracle, Violation
 from pipeline.simulate.site import MODULES, SITE
 from pipeline.simulate.workload import Workload
 from pipeline.simulate.world import REGIONS
@@ -37,6 +37,7 @@ class Landscape:
         self.workload = Workload(world.random, world.legacy, world.options.faults)
         self.processes: list[Process] = []
         self.stopped: list[str] = []
+        self.records_left: dict[str, int] = {}
         self._restarts: list[tuple[float, Process]] = []
 
     def set_up(self) -> None:
@@ -54,6 +55,7 @@ class Landscape:
                 counts_anew="begin_again" in faults,
                 signal_table=self.world.signal_table(module),
                 chunk_rows=CHUNK_ROWS,
+                exact_restarts="inexact" not in faults or "begin_again" in faults,
             )
             self.oracle.epochs[module, 1] = Epoch(self.world.legacy.history)
             self.processes.append(self.world.start_translator(module))
@@ -69,11 +71,34 @@ class Landscape:
             self.world.tell(f"start connector {module}")
         if self.world.random.random() < 0.05:  # noqa: PLR2004 - links between transactions
             connector.heartbeat()
-        return self._write(module, records_max)
+        if module not in self.records_left:
+            return self._write(module, records_max)
+        return self._write_and_die(module, records_max)
+
+    def _write_and_die(self, module: str, records_max: int) -> int:
+        """Let a connector write record by record until it is to die within a transaction."""
+        connector = self.world.connectors[module]
+        for count in range(records_max):
+            if not self._write(module, 1):
+                return count
+            self.records_left[module] -= 1
+            if self.records_left[module] <= 0 and not connector.is_between_transactions:
+                self.world.tell(f"kill connector {module} within what it writes")
+                del self.records_left[module]
+                connector.crash()
+                return count + 1
+        return records_max
 
     def _write(self, module: str, records_max: int) -> int:
-        written = self.world.run_connector(module, records_max)
         connector = self.world.connectors[module]
+        try:
+            written = self.world.run_connector(module, records_max)
+        except ConnectorFailed as error:
+            self.world.tell(f"connector {module} fails: {error}")
+            self.begin_epochs([module], restore_to=None)
+            return 0
+        for ended in connector.take_ended():
+            self.oracle.losses.setdefault((module, connector.epoch), Loss()).note(ended)
         epoch = self.oracle.epochs[module, connector.epoch]
         if connector.snapshot_lsn is not None:
             epoch.snapshot_lsn = connector.snapshot_lsn
@@ -93,6 +118,20 @@ class Landscape:
             self.world.tell(f"new snapshot of {module} under epoch {epoch_number}")
             self.world.connectors[module].resnapshot(epoch_number)
             self.oracle.epochs[module, epoch_number] = Epoch(self.world.legacy.history)
+
+    def heal_losses(self) -> None:
+        """Do what an operator does to whom a reconciliation names rows that are missing.
+
+        Where none of them is to be removed, an incremental snapshot will do.
+        """
+        for module, connector in self.world.connectors.items():
+            loss = self.oracle.losses.get((module, connector.epoch), Loss())
+            operations = {u.operation for units in loss.transactions.values() for u in units}
+            if operations and operations <= {"c", "u"} and self.world.signal_table(module):
+                self.world.tell(f"rows of {module} are missing: read them again")
+                connector.incremental_snapshot(MODULES[module])
+            elif operations:
+                self.begin_epochs([module], restore_to=None)
 
     # supervision
 
@@ -140,6 +179,7 @@ class Landscape:
         world = self.world
         world.tell("everything heals")
         self.workload.finish()
+        self.records_left.clear()
         if world.random.random() < 0.6:  # noqa: PLR2004 - else open letters stay
             self.workload.heal()
         for process in world.kernel.processes:

@@ -214,6 +214,10 @@ def _reread_rows_told_again() -> Any:
     return mock.patch.object(Translation, "correct", correcting_all)
 
 
+def _reread_rows_lost() -> Any:
+    return mock.patch.object(Translation, "correct", return_value={})
+
+
 MUTANTS: dict[str, tuple[str, Callable[[], Any]]] = {
     "no-fence": ("a translator that was taken over still commits", _no_fence),
     "no-store-fence": ("a replicator that was taken over still writes", _no_store_fence),
@@ -240,6 +244,7 @@ MUTANTS: dict[str, tuple[str, Callable[[], Any]]] = {
         "rows that are read again are told again, changed or not",
         _reread_rows_told_again,
     ),
+    "reread-lost": ("what an incremental snapshot corrects does not land", _reread_rows_lost),
     "half": ("a transaction is translated in two halves", _half_of_a_transaction),
 }
 

@@ -36,6 +36,7 @@ FAULTS = {
     "truncate": "a table is truncated",
     "retention": "the change log or events topic no longer holds what is needed next",
     "incremental": "an incremental snapshot of some tables is asked for, while all else goes on",
+    "inexact": "a connector restarted inside a transaction leaves out or repeats rows of it",
 }
 
 

@@ -131,6 +131,8 @@ class _Run:
     def _become_quiet(self) -> None:
         """Wait for one barrier, for all emissions, and for a barrier behind them."""
         self._wait_for(self._is_streaming, "snapshots")
+        self.landscape.heal_losses()
+        self._wait_for(self._is_streaming, "new snapshots")
         self._oracle.note_names(self.world.legacy.tables)
         first = self.landscape.write_barrier()
         self._wait_for(lambda: self._is_translated(first), "the barrier in the hub")
@@ -166,7 +168,8 @@ class _Run:
 
     def _is_streaming(self) -> bool:
         return all(
-            self.world.connectors[module].snapshot_is_complete
+            self.world.connectors[module].running
+            and self.world.connectors[module].snapshot_is_complete
             and self.world.connectors[module].is_idle
             for module in MODULES
         )

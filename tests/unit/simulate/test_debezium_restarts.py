@@ -10,7 +10,9 @@ import pytest
 from fidelity_shop import connect, drain, kinds, make_database
 
 from pipeline.simulate.debezium import ConnectorFailed
+from pipeline.simulate.debezium_losses import EndedTransaction
 from pipeline.simulate.legacy import LegacyDatabase
+from pipeline.simulate.oracle import Loss
 
 
 @pytest.fixture
@@ -230,3 +232,45 @@ def test_mariadb_starts_twice(database: LegacyDatabase, done: int, expected: lis
         connector.stop()
     connector.start()
     assert kinds(drain(connector)) == ["SKIPPED", *expected]
+
+
+@pytest.mark.parametrize(("done", "lost"), [(1, [1, 2]), (2, []), (0, [])])
+def test_what_was_lost_is_told(database: LegacyDatabase, done: int, lost: list[int]) -> None:
+    """The oracle is told which changes of an ended transaction stand nowhere in the log."""
+    connector = connect(database, exact_restarts=False)
+    drain(connector)
+    writer = database.begin()
+    writer.copy("line", [{"id": number} for number in range(3)])
+    writer.insert("line", {"id": 30})
+    end = writer.commit()
+    connector.poll(1 + done)
+    connector.stop()
+    connector.start()
+    assert connector.take_ended() == []
+    drain(connector)
+    ended = connector.take_ended()
+    assert [(one.lsn, [unit.change.key for unit in one.left_out]) for one in ended] == (
+        [(end, [(key,) for key in lost])] if lost else []
+    )
+    assert connector.take_ended() == []
+
+
+def test_an_oracle_excuses_what_was_lost(database: LegacyDatabase) -> None:
+    """Exactly the aggregates of lost rows, from then on, also under keys that these get later."""
+    connector = connect(database, exact_restarts=False)
+    drain(connector)
+    writer = database.begin()
+    writer.copy("line", [{"id": number} for number in range(2)])
+    lost_at = writer.commit()
+    connector.poll(2)
+    connector.stop()
+    connector.start()
+    drain(connector)
+    loss = Loss()
+    (ended,) = connector.take_ended()
+    loss.note(ended)
+    assert [loss.touches(number, lost_at) for number in (0, 1)] == [False, True]
+    assert not loss.touches(1, lost_at - 1)
+    loss.note(EndedTransaction(lost_at + 9, (), (("line", (1,), (7,)), ("line", (0,), (8,)))))
+    assert [loss.touches(number, lost_at + 9) for number in (7, 8)] == [True, False]
+    assert not loss.touches(7, lost_at)
