@@ -35,7 +35,7 @@ from adapters.envelope import (
     RowChange,
 )
 from adapters.errors import Fatal
-from adapters.log_state import IncrementalState, LogState, OpenTransaction, SnapshotState
+from adapters.log_state import LogState, OpenTransaction, SnapshotState
 
 BARRIER_PREFIX = "isthmus.barrier"
 SPILL_ROWS = 10_000
@@ -44,7 +44,6 @@ INITIAL_SNAPSHOT = "Initial Snapshot"
 INCREMENTAL_SNAPSHOT = "Incremental Snapshot"
 _RUNNING = {"STARTED": True, "IN_PROGRESS": True, "COMPLETED": False, "ABORTED": False}
 """Whether an incremental snapshot runs behind a notification of this type."""
-_WINDOW_OPENS = "snapshot-window-open"
 
 
 class _Interrupted(NamedTuple):
@@ -159,13 +158,10 @@ class ChangeLog:
         if not self._take_place(row, offset):
             return []
         steps = self._end_endless(row.link, offset)
-        is_signal = row.table == self._signal_table
-        if is_signal or row.operation == "t":
-            self._watch_window(row)
         if self._interrupted is not None:  # of a transaction that was translated before
             return []
         self._time_us = row.time_us
-        if is_signal:
+        if row.table == self._signal_table:
             return steps
         self._changes.append(row)
         if len(self._changes) < SPILL_ROWS:
@@ -176,25 +172,7 @@ class ChangeLog:
     def _take_read(self, row: RowChange) -> list[Step]:
         if not row.incremental:
             return [SnapshotRow(row)]
-        if row.table in self.state.incremental.truncated:
-            return []
         return [IncrementalRow(row, self.state.lsn)]
-
-    def _watch_window(self, row: RowChange) -> None:
-        """Note what the window of an incremental snapshot must not bring back.
-
-        Debezium leaves out of it the rows that changed since it opened, but not those that a
-        TRUNCATE removed. Whatever was inserted behind the TRUNCATE, and read, did change.
-        """
-        state = self.state.incremental
-        if row.operation == "t":
-            truncated = tuple(sorted({*state.truncated, row.table}))
-        elif _read_signal(row) == _WINDOW_OPENS:
-            truncated = ()
-        else:
-            return
-        incremental = IncrementalState(state.running, truncated)
-        self.state = replace(self.state, incremental=incremental)
 
     def _take_place(self, record: RowChange | LogicalMessage, offset: int) -> bool:
         """Check that a row or message is the next of the open transaction; False: seen before."""
@@ -356,9 +334,7 @@ class ChangeLog:
 
     def _take_notification(self, record: Notification, offset: int) -> list[Step]:
         if record.aggregate_type == INCREMENTAL_SNAPSHOT and record.type in _RUNNING:
-            truncated = self.state.incremental.truncated
-            incremental = IncrementalState(_RUNNING[record.type], truncated)
-            self.state = replace(self.state, incremental=incremental)
+            self.state = replace(self.state, incremental=_RUNNING[record.type])
         if record.aggregate_type != INITIAL_SNAPSHOT:
             return []
         state = self.state
@@ -404,14 +380,6 @@ def _make_steps(
     if opened.doubted is not None:
         steps.append(Doubt(opened.txid, lsn, opened.doubted))
     return steps + [Barrier(barrier, lsn, time_us) for barrier in opened.barriers]
-
-
-def _read_signal(row: RowChange) -> str | None:
-    """Return the type of a signal; None for a row that is none."""
-    try:
-        return msgspec.json.decode(row.after or b"", type=dict[str, str | None]).get("type")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
 
 
 def _read_barrier(message: LogicalMessage) -> str | None:

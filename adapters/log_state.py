@@ -40,23 +40,13 @@ class OpenTransaction(msgspec.Struct):
     doubted: int | None = None
 
 
-class IncrementalState(msgspec.Struct, frozen=True):
-    """What is known of an incremental snapshot: whether it is `running`, and its open window.
-
-    `truncated` are the tables that were truncated since the window opened: what it read of them
-    before that is still to come, and is void.
-    """
-
-    running: bool = False
-    truncated: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class LogState:
     """What must be remembered of a change log; all of it is kept in the hub.
 
     `lsn` is the position of the last transaction or message, `link` what the next row must name
-    as the position before it (None: unknown, as after a snapshot).
+    as the position before it (None: unknown, as after a snapshot). `incremental`: an incremental
+    snapshot is running.
     """
 
     epoch: int = 0
@@ -66,4 +56,4 @@ class LogState:
     snapshot_run: int = 0
     snapshot_tables: dict[str, int] = field(default_factory=dict)
     open: OpenTransaction | None = None
-    incremental: IncrementalState = field(default_factory=IncrementalState)
+    incremental: bool = False

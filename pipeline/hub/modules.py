@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from adapters.log_state import IncrementalState, LogState, OpenTransaction, SnapshotState
+from adapters.log_state import LogState, OpenTransaction, SnapshotState
 from pipeline.connection import take_rows
 from pipeline.errors import Fatal
 
@@ -98,7 +98,7 @@ def save_marks(connection: psycopg.Connection[Any], module: str, marks: ModuleMa
                 log.snapshot_run,
                 msgspec.json.encode(log.snapshot_tables).decode(),
                 opened,
-                msgspec.json.encode(log.incremental).decode(),
+                log.incremental,
                 marks.source_time,
                 module,
                 marks.owner,
@@ -126,6 +126,6 @@ def _make_marks(row: tuple[Any, ...]) -> ModuleMarks:
         snapshot_run=run,
         snapshot_tables=dict(tables),
         open=None if opened is None else msgspec.convert(opened, OpenTransaction),
-        incremental=msgspec.convert(incremental, IncrementalState),
+        incremental=incremental,
     )
     return ModuleMarks(owner, log, offset, number, revision, time)

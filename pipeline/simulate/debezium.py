@@ -152,12 +152,12 @@ class DebeziumConnector:
 
     def crash(self) -> None:
         """End without a word; what was not committed is forgotten, or repeated by `start`."""
-        self.running = False
+        self._end_run()
 
     def stop(self) -> None:
         """End in order: what was polled is in the log and its offsets are committed."""
         self.commit_offsets()
-        self.running = False
+        self._end_run()
 
     def start(self) -> None:
         """Go on from the committed offsets, or with a snapshot where that was not finished."""
@@ -172,6 +172,7 @@ class DebeziumConnector:
 
     def resnapshot(self, epoch: int) -> None:
         """Drop offsets and slot and begin again with a snapshot, under an epoch."""
+        self._end_run()
         self.epoch = epoch
         self.running = True
         self.snapshot_lsn = None
@@ -201,6 +202,11 @@ class DebeziumConnector:
     def take_ended(self) -> list[EndedTransaction]:
         """Tell what is missing of transactions that ended since the last time."""
         return [] if self._losses is None else self._losses.take()
+
+    def _end_run(self) -> None:
+        self.running = False
+        if self._incremental is not None:
+            self._incremental.release()
 
     def _open_run(self, *, first: bool) -> None:
         """Begin a run of the connector's task at the committed offsets."""

@@ -90,16 +90,16 @@ class IncrementalSnapshot:
                         window.rows.pop(key, None)
 
     def read(self) -> Progressed | None:
-        """Read the next chunk, then write the closing signal; None while a table is locked.
+        """Read the next chunk, then write the closing signal; None while its table is locked.
 
-        These are two calls: between them others may commit, as they may with the real one.
+        These are two calls in one transaction of the database: between them others may commit, but
+        nobody can truncate or alter the table.
         """
         if self._is_closing:
             return self._write_closing()
         progress = self.progress
         assert progress is not None  # noqa: S101 - reading is only begun with a progress
-        writers = self._database.open.values()
-        if any(table in one.truncated for one in writers for table in progress.tables):
+        if self._is_locked(*progress.tables):
             return None
         assert self._window is not None  # noqa: S101 - its opening signal was written
         records: Progressed = []
@@ -110,14 +110,26 @@ class IncrementalSnapshot:
                 rows = self._database.tables[chunk[0]]
                 self._window.rows = {key: rows[key] for key in chunk[1]}
                 self._window.last = chunk[1][-1]
+                self._database.readers[self._signal_table] = chunk[0]
                 break
         self.progress = progress
         self._is_closing = True
         return records
 
-    def _write_closing(self) -> Progressed:
+    def release(self) -> None:
+        """End the transaction that has read a chunk."""
+        self._database.readers.pop(self._signal_table, None)
+
+    def _is_locked(self, *tables: str) -> bool:
+        writers = self._database.open.values()
+        return any(table in one.truncated for one in writers for table in tables)
+
+    def _write_closing(self) -> Progressed | None:
+        if self._is_locked(self._signal_table):
+            return None
         assert self._window is not None  # noqa: S101 - a chunk was read
         self._is_closing = self.is_reading = False
+        self.release()
         self._signal(f"{self._window.identity}-close", "snapshot-window-close")
         return []
 

@@ -37,7 +37,8 @@ class LegacyDatabase:
 
     `out_of_line` are the (table, column) pairs whose values of at least `out_of_line_length`
     characters or bytes are stored apart: an update that leaves one as it is does not log it.
-    `tables` are the rows that are committed now, `timeline` grows with every restore.
+    `tables` are the rows that are committed now, `timeline` grows with every restore. `readers`
+    have read a table in a transaction that is open: it can't be truncated or altered meanwhile.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class LegacyDatabase:
         self.time_us = _START_TIME_US
         self.open: dict[int, LegacyTransaction] = {}
         self.locks: dict[tuple[str, Key], LegacyTransaction] = {}
+        self.readers: dict[str, str] = {}
         self.out_of_line_length = out_of_line_length
         self._out_of_line = frozenset(out_of_line)
         self._next_txid = _FIRST_TXID
@@ -122,6 +124,7 @@ class LegacyDatabase:
         """
         for transaction in list(self.open.values()):
             transaction.lose()
+        self.readers.clear()
         index = max(0, bisect_right(self._history_lsns, to) - 1)
         del self.history[index + 1 :], self._history_lsns[index + 1 :]
         commit = self.history[index]
@@ -176,7 +179,8 @@ class LegacyDatabase:
         return self.time_us
 
     def _refuse_writers(self, table: str) -> None:
-        if any(table in transaction.written for transaction in self.open.values()):
+        is_written = any(table in transaction.written for transaction in self.open.values())
+        if is_written or table in self.readers.values():
             raise Locked(table)
 
 

@@ -152,9 +152,11 @@ class LegacyTransaction:
         return True
 
     def truncate(self, *tables: str) -> None:
-        """Truncate tables by one statement; Locked while somebody else writes one of them."""
+        """Truncate tables by one statement; Locked while somebody else writes or reads one."""
         for table in tables:
             self._enter(table)
+            if table in self._database.readers.values():
+                raise Locked(table)
             for other in self._database.open.values():
                 if other is not self and table in other.written:
                     raise Locked(table)

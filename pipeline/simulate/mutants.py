@@ -197,10 +197,6 @@ def _doubt_forgotten() -> Any:
     return mock.patch.object(ChangeLog, "_take_restart", return_value=None)
 
 
-def _truncate_within_a_window_missed() -> Any:
-    return mock.patch.object(ChangeLog, "_watch_window", return_value=None)
-
-
 def _reread_rows_told_again() -> Any:
     correct = Translation.correct
 
@@ -236,10 +232,6 @@ MUTANTS: dict[str, tuple[str, Callable[[], Any]]] = {
     "merged": ("transactions of one batch become one", _transactions_merged),
     "truncate-unasked": ("TRUNCATE asks for nothing to be emitted again", _truncate_unasked),
     "no-doubt": ("a connector's start within a transaction goes unnoticed", _doubt_forgotten),
-    "truncate-in-window": (
-        "what an incremental snapshot read before a TRUNCATE lands behind it",
-        _truncate_within_a_window_missed,
-    ),
     "reread-told": (
         "rows that are read again are told again, changed or not",
         _reread_rows_told_again,

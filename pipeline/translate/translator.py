@@ -182,7 +182,7 @@ class _Session:
         state = self._marks.log
         if state.snapshot is SnapshotState.RUNNING:
             return _ALL
-        return INCREMENTAL if state.incremental.running else None
+        return INCREMENTAL if state.incremental else None
 
     def close(self) -> None:
         """Leave the group; what is not committed is translated again by the next owner."""

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.envelope import RowChange
 from adapters.event import EventKind, IntegrationEvent
-from adapters.log_state import IncrementalState, LogState, OpenTransaction, SnapshotState
+from adapters.log_state import LogState, OpenTransaction, SnapshotState
 from pipeline.connection import open_connection
 from pipeline.errors import Fatal
 from pipeline.hub.migrate import migrate_hub
@@ -124,8 +124,7 @@ def test_marks_come_back_to_the_next_owner(hubs: Hubs) -> None:
     marks = hub.take()
     assert (marks.owner, marks.log, marks.source_offset, marks.next_number) == (1, LogState(), 0, 1)
     opened = OpenTransaction(7, order=3, spilled=2, links=[5, None], barriers=["b"])
-    read = IncrementalState(running=True, truncated=("ord_lin",))
-    log = LogState(2, 40, 40, SnapshotState.COMPLETE, 1, {"ord_hdr": 3}, opened, read)
+    log = LogState(2, 40, 40, SnapshotState.COMPLETE, 1, {"ord_hdr": 3}, opened, incremental=True)
     written = replace(marks, log=log, source_offset=9, next_number=4, revision=2, source_time=NOW)
     with hub.transaction():
         hub.save_marks(written)

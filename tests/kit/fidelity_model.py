@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from fidelity_log import RawRecord
 from fidelity_script import (
     CHUNK_ROWS,
@@ -18,7 +19,7 @@ from fidelity_script import (
 )
 
 from pipeline.simulate.debezium import DebeziumConnector
-from pipeline.simulate.legacy import LegacyDatabase, LegacyTransaction
+from pipeline.simulate.legacy import LegacyDatabase, LegacyTransaction, Locked
 
 CHUNK_RECORDS = 7
 _END_PREFIX = "isthmus.end"
@@ -162,6 +163,11 @@ class ModelSite:
     def truncate(self, session: str, *tables: str) -> None:
         """Truncate tables."""
         self.sessions[session].truncate(*tables)
+
+    def truncate_refused(self, session: str, table: str) -> None:
+        """Try to truncate a table, and fail, as somebody has read it in a transaction."""
+        with pytest.raises(Locked):
+            self.truncate(session, table)
 
     def copy(self, session: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Copy rows."""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 from change_log_reader import WAIT_SECONDS_MAX, read_records
 from fidelity_log import RawRecord
 from fidelity_script import (
@@ -43,7 +44,7 @@ SIGNALLED = (
     ("signal.data.collection", f"{SCHEMA}.{SIGNAL_TABLE}"),
     ("incremental.snapshot.chunk.size", str(CHUNK_ROWS)),
 )
-"""Incremental snapshots are asked for by a row in a table, as the product does not (yet)."""
+"""Incremental snapshots are asked for by a row in a table."""
 
 
 class RealSite:
@@ -69,9 +70,6 @@ class RealSite:
         self._owner = self._open_session()
         for statement in make_ddl():
             self._owner.execute(statement.encode())
-        user = sql.Identifier(variables["ISTHMUS_CAPTURE_USER"])
-        signal = sql.Identifier(SCHEMA, SIGNAL_TABLE)
-        self._owner.execute(sql.SQL("grant insert, select on {} to {}").format(signal, user))
 
     @property
     def owner_url(self) -> str:
@@ -98,11 +96,6 @@ class RealSite:
         """Apply a connector that takes incremental snapshots."""
         self._config += SIGNALLED
         self.connect()
-        publication = sql.Identifier(self.names.publication)
-        signal = sql.Identifier(SCHEMA, SIGNAL_TABLE)
-        self._owner.execute(
-            sql.SQL("alter publication {} add table {}").format(publication, signal)
-        )
 
     def connect(self) -> None:
         """Apply the connector, which waits as its slot does, and wait until the slot is there."""
@@ -208,6 +201,11 @@ class RealSite:
         """Truncate tables."""
         names = sql.SQL(", ").join(sql.Identifier(SCHEMA, table) for table in tables)
         self._sessions[session].execute(sql.SQL("truncate {}").format(names))
+
+    def truncate_refused(self, session: str, table: str) -> None:
+        """Try to truncate a table, and fail, as somebody has read it in a transaction."""
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            self.truncate(session, table)
 
     def copy(self, session: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Copy rows."""

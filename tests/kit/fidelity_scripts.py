@@ -238,6 +238,28 @@ INCREMENTAL: Script = [
     step("commit", "b"),
 ]
 
+LOCKED_WINDOW: Script = [
+    *_SETUP,
+    step("connect_signalled"),
+    step("await_snapshot"),
+    step("begin", "a"),
+    *(step("insert", "a", "line", make_line(40, number)) for number in range(5)),
+    step("commit", "a"),
+    step("begin", "a"),
+    step("truncate", "a", "line"),  # only to lock it
+    step("ask_snapshot", "line"),
+    step("await_reading"),
+    step("begin", "b"),
+    step("truncate", "b", "signal"),  # likewise: the window can't be closed
+    step("rollback", "a"),
+    step("await_reading"),
+    step("begin", "a"),
+    step("truncate_refused", "a", "line"),
+    step("rollback", "a"),
+    step("rollback", "b"),
+    step("await_asked_snapshot"),
+]
+
 _MANY = 40_000
 KILLED: Script = [
     *CONNECTED,
@@ -306,6 +328,7 @@ SCRIPTS = {
     "killed": KILLED,
     "defaults": DEFAULTS,
     "incremental": INCREMENTAL,
+    "locked_window": LOCKED_WINDOW,
     "alone": ALONE,
     "interleaved": INTERLEAVED,
     "columns": COLUMNS,

@@ -1,4 +1,4 @@
-"""What the assembler makes of an incremental snapshot: rows as of their place, and windows."""
+"""What the assembler makes of an incremental snapshot: rows as of their place in the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from change_records import feed, make_row, make_transaction
 from adapters.change_log import ChangeLog
 from adapters.change_steps import IncrementalRow, SnapshotRow, Transaction
 from adapters.envelope import Begin, ChangeRecord, End, Notification, RowChange, decode_change
-from adapters.log_state import IncrementalState, LogState
+from adapters.log_state import LogState
 
 SIGNAL = "signal"
 
@@ -44,11 +44,6 @@ def make_read(table: str = "t") -> RowChange:
     row = decode_change(msgspec.json.encode(value), b'{"id":1}', None)
     assert isinstance(row, RowChange)
     return row
-
-
-def make_truncate(txid: int, link: int, lsn: int) -> list[ChangeRecord]:
-    """Make a transaction that truncates the table `t`."""
-    return [Begin(txid), make_row(txid, 1, link, "t"), End(txid, lsn, 1)]
 
 
 def with_rows(window: list[ChangeRecord], *rows: RowChange) -> list[ChangeRecord]:
@@ -87,42 +82,13 @@ def test_rows_of_the_signal_table_are_links_but_no_changes() -> None:
     assert len(feed(log, make_transaction(9, 300, 400), 7)) == 1
 
 
-def test_what_a_window_read_before_a_truncate_is_void() -> None:
-    """Debezium still sends it behind the TRUNCATE; rows of other tables are taken."""
-    log = make_log()
-    feed(log, make_signal(7, 100, 200, "snapshot-window-open"))
-    assert len(feed(log, make_truncate(8, 200, 300), 3)) == 1
-    rows = (make_read(), make_read("other"))
-    closing = with_rows(make_signal(9, 300, 400, "snapshot-window-close"), *rows)
-    assert feed(log, closing, 6) == [IncrementalRow(make_read("other"), 300)]
-
-
-def test_a_window_that_opens_behind_a_truncate_reads_what_is_there() -> None:
-    """A TRUNCATE before the window opened makes none of its rows void."""
-    log = make_log()
-    feed(log, make_truncate(7, 100, 200))
-    feed(log, make_signal(8, 200, 300, "snapshot-window-open"), 3)
-    closing = with_rows(make_signal(9, 300, 400, "snapshot-window-close"), make_read())
-    assert feed(log, closing, 6) == [IncrementalRow(make_read(), 300)]
-
-
-def test_the_next_owner_knows_what_was_truncated() -> None:
-    """An assembler that goes on from the stored state leaves the same rows out."""
-    log = make_log()
-    feed(log, make_signal(7, 100, 200, "snapshot-window-open"))
-    feed(log, make_truncate(8, 200, 300), 3)
-    again = ChangeLog("sales", log.stored_state(), log.resume_offset, SIGNAL)
-    closing = with_rows(make_signal(9, 300, 400, "snapshot-window-close"), make_read())
-    assert feed(again, closing, 6) == []
-
-
 def test_it_runs_until_it_is_completed_or_aborted() -> None:
     """Notifications say whether an incremental snapshot runs; those of another kind do not."""
     log = make_log()
     running = []
     for type_ in ("STARTED", "TABLE_SCAN_COMPLETED", "COMPLETED", "IN_PROGRESS", "ABORTED"):
         feed(log, [Notification("Incremental Snapshot", type_, {})])
-        running.append(log.state.incremental.running)
+        running.append(log.state.incremental)
     assert running == [True, True, False, True, False]
     feed(log, [Notification("Initial Snapshot", "STARTED", {})])
-    assert log.state.incremental == IncrementalState()
+    assert not log.state.incremental

@@ -8,7 +8,7 @@ from fidelity_shop import NAMES, connect, drain, kinds, make_table, name_kind
 
 from legacy_db.definition import Column, Table
 from pipeline.simulate.debezium import LogRecord
-from pipeline.simulate.legacy import LegacyDatabase
+from pipeline.simulate.legacy import LegacyDatabase, Locked
 
 SIGNAL = Table(
     "erp",
@@ -85,3 +85,28 @@ def test_a_crash_within_an_incremental_snapshot(signalled: LegacyDatabase) -> No
     assert keys == [b'{"id":%d}' % number for number in range(4)]
     begins = [place for place, kind in enumerate(kinds(log)) if kind == "SKIPPED"]
     assert kinds(log[begins[0] :])[:3] == ["SKIPPED", "IN_PROGRESS", "END"]
+
+
+def test_a_window_stays_open_while_others_write(signalled: LegacyDatabase) -> None:
+    """What commits between reading and closing wins; TRUNCATE and ALTER wait, a crash lets them."""
+    connector = connect(signalled, signal_table="signal", chunk_rows=3)
+    drain(connector)
+    connector.incremental_snapshot(["item"])
+    log: list[LogRecord] = []
+    while "IN_PROGRESS" not in kinds(log):
+        log += connector.poll(1)
+    writer = signalled.begin()
+    writer.update("item", (1,), {"note": "newer"})
+    with pytest.raises(Locked):
+        writer.truncate("item")
+    writer.commit()
+    with pytest.raises(Locked):
+        signalled.add_column("item", "extra", "text")
+    log += drain(connector)
+    keys = [record.key for record in log if name_kind(record) == "r item"]
+    assert keys == [b'{"id":%d}' % number for number in (0, 2, 3)]
+    connector.incremental_snapshot(["item"])
+    while kinds(log)[-1] != "IN_PROGRESS":
+        log += connector.poll(1)
+    connector.crash()
+    signalled.add_column("item", "extra", "text")

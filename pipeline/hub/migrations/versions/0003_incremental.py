@@ -9,10 +9,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("alter table hub.module add column incremental jsonb not null default '{}'")
+    op.execute("alter table hub.module add column incremental boolean not null default false")
     op.execute("""
         comment on column hub.module.incremental is
-            'whether an incremental snapshot is running, and tables truncated in its open window'
+            'whether an incremental snapshot is running: what it corrects is told afterwards'
     """)
 
 
