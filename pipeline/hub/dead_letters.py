@@ -43,6 +43,19 @@ def load_last_good(
     return good
 
 
+def list_root_keys(
+    connection: psycopg.Connection[Any], module: str, aggregate: str
+) -> list[tuple[Any, ...]]:
+    """List the root keys of the aggregates that are quarantined, as JSON has them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select root_key from hub.dead_letter where module = %s and aggregate = %s "
+            "and state = 'open' and root_key is not null",
+            (module, aggregate),
+        )
+        return [tuple(root_key) for (root_key,) in cursor]
+
+
 def write_letters(
     connection: psycopg.Connection[Any],
     module: str,

@@ -99,6 +99,10 @@ class PostgresModuleHub:
     def request_all_of_other(self, module: str, aggregate: str, reason: str) -> None:
         emissions.request_all_of_other(self._connection, module, aggregate, reason)
 
+    def request_quarantined(self, aggregate: str, reason: str) -> None:
+        keys = dead_letters.list_root_keys(self._connection, self._module, aggregate)
+        emissions.request_keys(self._connection, self._module, aggregate, keys, reason=reason)
+
     def request_keys(
         self,
         module: str,

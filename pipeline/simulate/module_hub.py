@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from adapters.log_state import LogState
 from pipeline.errors import Fatal
 from pipeline.hub.emissions import KEYS_PER_REQUEST, Emission
@@ -45,6 +47,7 @@ class StoredLetter:
     state: str = "open"
     last_good: State | Failure | None = None
     offset: int | None = None
+    root_key: bytes = b"[]"
 
 
 class MemoryModuleHub:
@@ -144,7 +147,12 @@ class MemoryModuleHub:
             if there:
                 good = next(iter(there.values())).last_good  # the first letter's stays
             row = StoredLetter(
-                self._module, letter.aggregate, letter.subject, letter.failure.reason, "open", good
+                self._module,
+                letter.aggregate,
+                letter.subject,
+                letter.failure.reason,
+                last_good=good,
+                root_key=letter.root_key,
             )
             key = next(iter(there), None) or self._connection.serial()
             self._connection.put("letter", key, row)
@@ -194,6 +202,11 @@ class MemoryModuleHub:
 
     def request_all_of_other(self, module: str, aggregate: str, reason: str) -> None:
         self._request(module, aggregate, "all", [], reason=reason)
+
+    def request_quarantined(self, aggregate: str, reason: str) -> None:
+        letters = [one for one in self._open_letters().values() if one.aggregate == aggregate]
+        keys = [tuple(msgspec.json.decode(one.root_key)) for one in letters]
+        self.request_keys(self._module, aggregate, keys, reason=reason)
 
     def request_keys(
         self,

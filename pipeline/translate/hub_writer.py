@@ -94,8 +94,8 @@ class HubWriter:
         load_rows(translation.rows, landing.roles, landing.mirror, writes)
         for one in decoded:
             translation.apply(one)
-        landing.land(translation, decoded[-1].moment)
         landing.keep_outcome(translation.outcome)
+        landing.land(translation, decoded[-1].moment)
         landing.facts.transactions += len(decoded)
         landing.facts.rows += len(writes)
         self._see(decoded[-1].moment)

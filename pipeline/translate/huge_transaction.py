@@ -89,11 +89,12 @@ def _note_touches(landing: Landing, changes: Sequence[RowChange], moved: Moved) 
         if write.old_key is not None:
             images.append(rows.get(write.table, write.old_key))
         for role in landing.roles.by_table.get(write.table, ()):
-            for image in images:
-                if image is not None:
-                    root_key = encode_json_key(role.root_key(image))
-                    for row_key in row_keys:
-                        touches[role.adapter.aggregate, root_key, write.table, row_key] = None
+            roots = [role.root_key(image) for image in images if image is not None]
+            if role.is_root and not roots:  # it may be quarantined, and gone now
+                roots = [write.key]
+            for root_key in map(encode_json_key, roots):
+                for row_key in row_keys:
+                    touches[role.adapter.aggregate, root_key, write.table, row_key] = None
     landing.hub.add_touches(touches)
 
 

@@ -106,6 +106,8 @@ class Landing:
             else:
                 self.hub.request_all_of_other(watch.adapter.module, watch.adapter.aggregate, reason)
         for role in self.roles.by_table.get(table, ()):
+            if role.is_root:
+                self.hub.request_quarantined(role.adapter.aggregate, reason)
             after: Key | None = None
             while page := self.mirror.page_keys(table, role.columns, after, _PAGE_KEYS):
                 self.hub.request_keys(

@@ -122,6 +122,9 @@ class ModuleHub(Protocol):
     def request_all_of_other(self, module: str, aggregate: str, reason: str) -> None:
         """Ask another module's translator for all aggregates, whatever stands in its queue."""
 
+    def request_quarantined(self, aggregate: str, reason: str) -> None:
+        """Ask for this module's aggregates with open letters: nothing else may know their keys."""
+
     def request_keys(
         self,
         module: str,

@@ -56,6 +56,7 @@ def complete_snapshot(
         shown = {adapter.root, *(member.table for member in adapter.members)}
         if adapter.module == landing.module and shown.intersection(captured):
             landing.hub.request_all(adapter.aggregate, _REASON)
+            landing.hub.request_quarantined(adapter.aggregate, _REASON)
         elif adapter.module != landing.module and any(
             lookup.table in captured for lookup in adapter.lookups
         ):

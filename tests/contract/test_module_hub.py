@@ -295,6 +295,13 @@ def test_a_letter_keeps_the_last_good_state(hubs: Hubs) -> None:
     with hub.transaction():
         hub.resolve_letters({(ORDER, "1"), (ORDER, "9")}, "superseded")
     assert hub.load_last_good() == {(ORDER, "2"): None, (ORDER, "3"): UNKNOWN}
+    with hub.transaction():
+        hub.request_quarantined(ORDER, "all rows are gone")
+    request = hub.next_emission()
+    assert request is not None
+    assert (request.scope, request.keys, request.reason) == (
+        "keys", [[2], [3]], "all rows are gone",
+    )  # fmt: skip
 
 
 def make_change(number: int, operation: str = "u") -> RowChange:

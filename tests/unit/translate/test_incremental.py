@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from adapters import change_log
+from adapters.event import EventKind
 from pipeline.simulate.database import Connection, Database
 from pipeline.simulate.debezium import DebeziumConnector, LogRecord
 from pipeline.simulate.kernel import Kernel, Process
@@ -121,7 +123,11 @@ class Shop:
     def states(self, since: int) -> list[dict[str, Any]]:
         """Decode the state events behind the first `since`."""
         events = sorted(self.hub.rows("event").items())
-        return [decode(one.type, one.payload) for _, one in events[since:] if one.payload]
+        return [
+            decode(one.type, one.payload)
+            for _, one in events[since:]
+            if one.kind is EventKind.STATE
+        ]
 
 
 @pytest.fixture
@@ -161,3 +167,34 @@ def test_what_was_missing_is_told_whole_once_the_snapshot_is_complete(shop: Shop
     assert told
     assert all(state == WHOLE for state in told)
     assert shop.hub.rows("mirror.ord_lin")[1, 2].row.qty == 3
+
+
+@pytest.mark.parametrize("way", ["delete", "huge", "truncate", "snapshot"])
+def test_the_letter_of_a_row_that_never_came_ends(
+    shop: Shop, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarantined order that the mirror has no row of is gone, in whatever way it goes."""
+    del shop.hub.rows("mirror.ord_hdr")[1,]
+    del shop.hub.rows("mirror.ord_lin")[1, 1]
+    del shop.hub.rows("mirror.ord_lin")[1, 2]
+    session = shop.legacy.begin()
+    session.update("ord_hdr", (1,), {"stat": "S"})  # its remark is not sent again
+    session.commit()
+    shop.translate()
+    letters = shop.hub.rows("letter").values()
+    assert [(one.subject, one.state) for one in letters] == [("1", "open")]
+    if way == "huge":
+        monkeypatch.setattr(change_log, "SPILL_ROWS", 1)
+    session = shop.legacy.begin()
+    if way == "truncate":
+        session.truncate("ord_hdr", "ord_lin")
+    else:
+        session.delete("ord_hdr", (1,))
+        session.delete("ord_lin", (1, 1))
+        session.delete("ord_lin", (1, 2))
+    session.commit()
+    if way == "snapshot":  # the delete stands nowhere in the log
+        shop.connector.resnapshot(2)
+    shop.translate()
+    assert [one.state for one in shop.hub.rows("letter").values()] == ["superseded"]
+    assert any(state["deleted"] and state["order_id"] == 1 for state in shop.states(0))
