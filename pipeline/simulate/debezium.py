@@ -348,7 +348,8 @@ class DebeziumConnector:
         if items and isinstance(entry, WalTransaction):
             written = WrittenEnd(entry.txid, entry.time_us, count_units(units))
             if self._losses is not None:
-                self._losses.note_end(offset.entry - 1, entry.lsn, self._list_units(offset.entry - 1))
+                past = offset.entry - 1
+                self._losses.note_end(past, entry.lsn, self._list_units(past))
             offset = replace(offset, link=entry.lsn, time_us=entry.time_us, end=written)
         elif items:
             offset = replace(offset, link=entry.lsn, end=None)
