@@ -153,15 +153,16 @@ class ChangeLog:
         return []
 
     def _take_row(self, row: RowChange, offset: int) -> list[Step]:
+        is_signal = row.table == self._signal_table
         if row.operation == "r":
-            return self._take_read(row)
+            return [] if is_signal else self._take_read(row)
         if not self._take_place(row, offset):
             return []
         steps = self._end_endless(row.link, offset)
         if self._interrupted is not None:  # of a transaction that was translated before
             return []
         self._time_us = row.time_us
-        if row.table == self._signal_table:
+        if is_signal:
             return steps
         self._changes.append(row)
         if len(self._changes) < SPILL_ROWS:
@@ -348,6 +349,7 @@ class ChangeLog:
                 snapshot_run=run,
                 snapshot_tables={},
                 link=None,
+                incremental=False,  # all is told when this one is complete
             )
             return [SnapshotStarted(run)]
         if record.type == "TABLE_SCAN_COMPLETED" and record.data.get("status") == "SUCCEEDED":

@@ -200,8 +200,8 @@ def _doubt_forgotten() -> Any:
 def _reread_rows_told_again() -> Any:
     correct = Translation.correct
 
-    def correcting_all(self: Any, writes: Any) -> Any:
-        changed = correct(self, writes)
+    def correcting_all(self: Any, writes: Any, moment: Any) -> Any:
+        changed = correct(self, writes, moment)
         for write in writes:
             for role in self.roles.by_table.get(write.table, ()):
                 changed.setdefault(role.adapter.aggregate, []).append(role.root_key(write.row))

@@ -116,15 +116,20 @@ def load_rows(
     writes: Iterable[RowWrite],
     *,
     aggregates: bool = True,
+    unused: bool = False,
 ) -> None:
-    """Load all that these writes touch: the rows, their aggregates, and what these look up."""
+    """Load all that these writes touch: the rows, their aggregates, and what these look up.
+
+    Rows that no adapter uses only with `unused`.
+    """
     touched: dict[str, dict[Key, None]] = {}
     new: dict[str, list[Row]] = {}
     for write in writes:
         if write.key is None:
             continue
         table = write.table
-        if table in roles.by_table or table in roles.watches or write.gaps or write.failure:
+        used = table in roles.by_table or table in roles.watches
+        if unused or used or write.gaps or write.failure:
             keys = touched.setdefault(table, {})
             keys[write.key] = None
             if write.old_key is not None:
@@ -212,17 +217,25 @@ class Translation:
             self.maker.take_change(self.outcome, target, self._states[name], after)
             self._states[name] = after
 
-    def correct(self, writes: Iterable[RowWrite]) -> dict[str, list[Key]]:
-        """Apply rows that were read again; return the aggregates whose state they change."""
+    def correct(self, writes: Iterable[RowWrite], moment: Moment) -> dict[str, list[Key]]:
+        """Apply rows that were read again; return the aggregates whose state they change.
+
+        One that can't be decoded makes dead letters of its aggregates, as it does in a transaction.
+        """
         touched: dict[Name, Adapter] = {}
+        failures: dict[Name, Failure] = {}
         for write in writes:
             if write.key is None:
                 continue
             old = self.rows.get(write.table, write.key)
-            if self._complete(write, old)[0] != old:
-                self._apply_write(write, write.key, touched, {})
+            if write.failure is not None or self._complete(write, old)[0] != old:
+                self._apply_write(write, write.key, touched, failures)
         changed: dict[str, list[Key]] = {}
         for name, adapter in touched.items():
+            if name in failures:
+                target = make_target(adapter, name[1], moment)
+                self.maker.take_change(self.outcome, target, self._states[name], failures[name])
+                continue
             state = self.maker.state_of(adapter, self.rows.aggregate(adapter, name[1]))
             if state != self._states[name]:
                 changed.setdefault(name[0], []).append(name[1])

@@ -62,8 +62,11 @@ class Landing:
         """Begin a translation with nothing loaded."""
         return Translation(self.roles, self.maker, WorkingSet(self.roles), Outcome(), only)
 
-    def land(self, translation: Translation, moment: Moment) -> None:
-        """Write the net rows, and ask for the aggregates that look changed rows up."""
+    def land(self, translation: Translation, moment: Moment, reason: str | None = None) -> None:
+        """Write the net rows, and ask for the aggregates that look changed rows up.
+
+        Those of this module are asked for with `reason`, if there is one.
+        """
         for table in sorted(translation.truncated):
             self._request_truncated(table)
             self.mirror.truncate(table)
@@ -74,7 +77,7 @@ class Landing:
                 module,
                 aggregate,
                 keys,
-                reason=f"{table} changed",
+                reason=(reason if module == self.module else None) or f"{table} changed",
                 lookup_table=table,
             )
 

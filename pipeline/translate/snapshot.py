@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from adapters.aggregate import Adapter, Key, Row
     from adapters.envelope import RowChange
-    from pipeline.translate.event_maker import Failure
     from pipeline.translate.landing import Landing
 
 _REASON = "snapshot"
@@ -26,22 +25,17 @@ def land_snapshot_rows(
     """Land the rows that a snapshot read; a row that changed after it is not overwritten."""
     by_lsn: dict[tuple[str, int], dict[Key, Row]] = {}
     for change, write in zip(changes, landing.decode(changes), strict=True):
-        refuse_failure(landing, write.table, write.failure)
+        if write.failure is not None:
+            raise Fatal(
+                f"module {landing.module}: a snapshot row of {write.table} can't be landed "
+                f"({write.failure.reason}): correct it in the legacy database, or leave the "
+                "table out of the declaration"
+            )
         if write.key is not None:
             by_lsn.setdefault((write.table, change.lsn), {})[write.key] = write.row
     for (table, lsn), rows in by_lsn.items():
         landing.mirror.merge_snapshot(table, rows, epoch, lsn, run)
     landing.facts.snapshot_rows += len(changes)
-
-
-def refuse_failure(landing: Landing, table: str, failure: Failure | None) -> None:
-    """Fatal for a row that a snapshot read and that could not be decoded."""
-    if failure is not None:
-        raise Fatal(
-            f"module {landing.module}: a snapshot row of {table} can't be landed "
-            f"({failure.reason}): correct it in the legacy database, or leave the table out of the "
-            "declaration"
-        )
 
 
 def complete_snapshot(

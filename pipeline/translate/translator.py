@@ -41,7 +41,6 @@ BATCH_RECORDS = 5_000
 """Records that one transaction of the hub holds at the most."""
 BATCH_BYTES = 32 * 1024 * 1024
 BACKOFF_S_MAX = 10.0
-_ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +161,15 @@ class _Session:
     def work(self) -> None:
         """Translate what there is, or wait a little; then emit a chunk that was asked for."""
         emission = None
-        if self._held() != _ALL:
-            emission = self._landing.hub.next_emission(self._held())
+        if self._marks.log.snapshot is not SnapshotState.RUNNING:
+            held = INCREMENTAL if self._reads_again() else None
+            emission = self._landing.hub.next_emission(held)
         messages = self._consumer.consume(
             BATCH_RECORDS, BATCH_BYTES, wait_s=0.2 if emission is None else 0.0
         )
         if messages:
             self._translate(messages)
-        if emission is not None and self._held() not in {_ALL, emission.reason}:
+        if emission is not None and self._may_emit(emission.reason):
             started = time.perf_counter()
             self._landing.facts = BatchFacts()
             with self._landing.hub.transaction():
@@ -177,12 +177,15 @@ class _Session:
                 pass_failpoint("translate.before_commit")
             self._tell(started, records=0)
 
-    def _held(self) -> str | None:
-        """Return the reason of requests that wait for a snapshot which is not complete."""
-        state = self._marks.log
-        if state.snapshot is SnapshotState.RUNNING:
-            return _ALL
-        return INCREMENTAL if state.incremental else None
+    def _may_emit(self, reason: str) -> bool:
+        """Say whether a request with this reason does not have to wait for a snapshot's end."""
+        if self._marks.log.snapshot is SnapshotState.RUNNING:
+            return False
+        return reason != INCREMENTAL or not self._reads_again()
+
+    def _reads_again(self) -> bool:
+        """Say whether an incremental snapshot runs; without a signal table nothing would end it."""
+        return self._marks.log.incremental and self._translator.signal_table is not None
 
     def close(self) -> None:
         """Leave the group; what is not committed is translated again by the next owner."""

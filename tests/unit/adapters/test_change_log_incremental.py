@@ -82,6 +82,14 @@ def test_rows_of_the_signal_table_are_links_but_no_changes() -> None:
     assert len(feed(log, make_transaction(9, 300, 400), 7)) == 1
 
 
+def test_what_is_read_of_the_signal_table_is_no_row() -> None:
+    """A pattern that names all tables of the schema names it, too."""
+    log = make_log()
+    window = make_signal(7, 100, 200, "snapshot-window-close")
+    assert feed(log, with_rows(window, make_read(SIGNAL))) == []
+    assert log.state.lsn == 200
+
+
 def test_it_runs_until_it_is_completed_or_aborted() -> None:
     """Notifications say whether an incremental snapshot runs; those of another kind do not."""
     log = make_log()
@@ -90,5 +98,13 @@ def test_it_runs_until_it_is_completed_or_aborted() -> None:
         feed(log, [Notification("Incremental Snapshot", type_, {})])
         running.append(log.state.incremental)
     assert running == [True, True, False, True, False]
-    feed(log, [Notification("Initial Snapshot", "STARTED", {})])
+    feed(log, [Notification("Initial Snapshot", "IN_PROGRESS", {})])
+    assert not log.state.incremental
+
+
+def test_a_whole_snapshot_ends_it() -> None:
+    """Whoever takes a new snapshot may never tell the end of the incremental one."""
+    log = make_log()
+    feed(log, [Notification("Incremental Snapshot", "STARTED", {})])
+    feed(log, [Notification("Initial Snapshot", "STARTED", {})], 1)
     assert not log.state.incremental

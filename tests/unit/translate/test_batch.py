@@ -410,7 +410,8 @@ def correct(mirror: FakeMirror, *rows: RowChange) -> dict[str, list[Key]]:
     translation = Translation(ROLES, make_maker(), WorkingSet(ROLES), Outcome())
     writes = [decode_write(one, CODECS, lenient=True) for one in rows]
     load_rows(translation.rows, ROLES, mirror, writes)
-    changed = translation.correct(writes)
+    moment = Moment(1, 100, 0, datetime(2026, 1, 1, tzinfo=UTC), None)
+    changed = translation.correct(writes, moment)
     mirror.land(translation)
     assert translation.outcome.events == []
     return changed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
 from adapters import change_log
+from adapters.aggregate import Adapter
 from adapters.event import EventKind
 from pipeline.simulate.database import Connection, Database
 from pipeline.simulate.debezium import DebeziumConnector, LogRecord
@@ -16,7 +18,17 @@ from pipeline.simulate.kernel import Kernel, Process
 from pipeline.simulate.legacy import LegacyDatabase
 from pipeline.simulate.module_hub import MemoryModuleHub
 from pipeline.simulate.oracle import decode
-from pipeline.simulate.site import ADAPTERS, CONTRACTS, LARGE, MODULES, SALES, SIGNALS, TABLES
+from pipeline.simulate.site import (
+    ADAPTERS,
+    CONTRACTS,
+    LARGE,
+    MODULES,
+    SALES,
+    SIGNALS,
+    TABLES,
+    CustomerAdapter,
+    OrderAdapter,
+)
 from pipeline.translate import translator
 from pipeline.translate.translator import Translator
 
@@ -81,13 +93,16 @@ class Log:
 class Shop:
     """The module sales: a connector of the legacy model, and a hub in memory."""
 
+    adapters: Sequence[Adapter] = ADAPTERS
+    tables = MODULES[SALES]
+
     def __init__(self) -> None:
         self.legacy = LegacyDatabase(TABLES, out_of_line=LARGE)
         self.hub = Database("hub")
         self.connector = DebeziumConnector(
             self.legacy,
             SALES,
-            MODULES[SALES],
+            self.tables,
             f"shop.{SALES}",
             signal_table=SIGNALS[SALES],
             chunk_rows=1,
@@ -103,7 +118,8 @@ class Shop:
             self._records += chunk
             self.connector.commit_offsets()
         log = Log(self._records, self.hub)
-        tables = {table.name: table for table in TABLES}
+        # the module's and those that it looks up, but no signal table
+        tables = {table.name: table for table in TABLES if table.name in {*self.tables, "cust"}}
 
         def open_hub() -> MemoryModuleHub:
             connection = Connection(self._kernel, self.hub, self._process)
@@ -112,7 +128,7 @@ class Shop:
         Translator(
             site="shop",
             module=SALES,
-            adapters=ADAPTERS,
+            adapters=self.adapters,
             contracts=CONTRACTS,
             checks={},
             open_hub=open_hub,
@@ -130,11 +146,28 @@ class Shop:
         ]
 
 
+class OwnCustomers(CustomerAdapter):
+    """The customers, as part of the module sales."""
+
+    module = SALES
+
+
+class WholeShop(Shop):
+    """A shop whose module owns the customers that its orders look up."""
+
+    adapters = (OwnCustomers(), OrderAdapter())
+    tables = ("cust", *MODULES[SALES])
+
+
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
     """Give a shop with two orders that were translated."""
     monkeypatch.setattr(translator, "BATCH_RECORDS", 1)
-    made = Shop()
+    return fill(Shop())
+
+
+def fill(made: Shop) -> Shop:
+    """Place two orders and translate them."""
     made.translate()
     session = made.legacy.begin()
     for order in (1, 2):
@@ -167,6 +200,43 @@ def test_what_was_missing_is_told_whole_once_the_snapshot_is_complete(shop: Shop
     assert told
     assert all(state == WHOLE for state in told)
     assert shop.hub.rows("mirror.ord_lin")[1, 2].row.qty == 3
+
+
+def test_a_row_that_is_looked_up_tells_no_half_order_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An order whose customer is corrected before its lines are is told once they are."""
+    monkeypatch.setattr(translator, "BATCH_RECORDS", 1)
+    shop = fill(WholeShop())
+    session = shop.legacy.begin()
+    session.insert("cust", {"cust_no": 7, "name": "Ann"})
+    session.commit()
+    shop.translate()
+    before = len(shop.hub.rows("event"))
+    del shop.hub.rows("mirror.cust")[7,]
+    del shop.hub.rows("mirror.ord_lin")[1, 1]
+    shop.connector.incremental_snapshot(["ord_hdr", "cust", "ord_lin"])
+    shop.translate()
+    told = [one for one in shop.states(before) if one.get("order_id") == 1]
+    assert told
+    assert all(state == {**WHOLE, "customer_name": "Ann"} for state in told)
+
+
+def test_a_row_that_does_not_fit_stops_nothing(shop: Shop) -> None:
+    """It becomes a dead letter as it would in a transaction; once corrected, it is told."""
+    session = shop.legacy.begin()
+    session.insert("ord_hdr", {"ord_no": 9, "cust_no": "none", "stat": "N", "remark": "x"})
+    session.commit()
+    shop.connector.incremental_snapshot(["ord_hdr"])
+    shop.translate()
+    letters = shop.hub.rows("letter").values()
+    assert [(one.subject, one.state) for one in letters] == [("9", "open")]
+    session = shop.legacy.begin()
+    session.update("ord_hdr", (9,), {"cust_no": 7, "remark": "y"})
+    session.commit()
+    shop.translate()
+    assert [one.state for one in shop.hub.rows("letter").values()] == ["superseded"]
+    assert [state["remark"] for state in shop.states(0) if state["order_id"] == 9] == ["y"]
 
 
 @pytest.mark.parametrize("way", ["delete", "huge", "truncate", "snapshot"])
