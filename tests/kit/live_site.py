@@ -150,6 +150,11 @@ class LiveSite:
         """Query a region's store."""
         return _query(self.settings.regions[region].url, statement)
 
+    def write_hub(self, statement: str) -> None:
+        """Change the hub by hand."""
+        with psycopg.connect(self.settings.hub_url) as connection:
+            connection.execute(statement.encode())
+
     def write_store(self, region: str, statement: str) -> None:
         """Change a region's store by hand."""
         with psycopg.connect(self.settings.regions[region].url) as connection:
