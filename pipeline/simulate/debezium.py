@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from legacy_db.definition import Table
+from pipeline.simulate.debezium_entries import WalEntries
 from pipeline.simulate.debezium_incremental import IncrementalSnapshot, ask_snapshot
 from pipeline.simulate.debezium_losses import EndedTransaction, Losses
 from pipeline.simulate.debezium_offset import IncrementalProgress, Offset, WrittenEnd
@@ -28,11 +29,9 @@ from pipeline.simulate.debezium_snapshot import SnapshotMoment, write_snapshot
 from pipeline.simulate.debezium_transaction import (
     Unit,
     count_units,
-    list_units,
-    write_transaction,
 )
 from pipeline.simulate.legacy import LegacyDatabase
-from pipeline.simulate.legacy_wal import Key, Row, WalMessage, WalTransaction
+from pipeline.simulate.legacy_wal import Key, Row, WalTransaction
 
 __all__ = ["ConnectorFailed", "DebeziumConnector", "LogRecord", "SlotLost"]
 
@@ -116,7 +115,7 @@ class DebeziumConnector:
             self.snapshot_is_complete
             and not self._pending
             and not (self._incremental is not None and self._incremental.is_reading)
-            and (self._offset.entry >= len(self._database.wal) or self._is_seeking())
+            and self._has_no_more(self._offset.entry)
         )
 
     def poll(self, records_max: int) -> list[LogRecord]:
@@ -216,9 +215,9 @@ class DebeziumConnector:
         self._pending = deque()
         self._snapshot = None
         self._slot = SlotCreation()
-        self._unfolded: tuple[int, list[Unit], list[LogRecord]] | None = None
         self._failure: ConnectorFailed | None = None
         self._resumption = Resumption()
+        self._entries = WalEntries(self._database, self._shown, self._writer, self._resumption)
         self._obeyed = (0, 0)
         self._incremental = None
         if self._signal_table is not None:
@@ -229,7 +228,7 @@ class DebeziumConnector:
             if not first:
                 self._notify("SKIPPED")
                 if self._counts_anew:
-                    self._offset = count_anew(self._offset, self._list_units)
+                    self._offset = count_anew(self._offset, self._entries.list_units)
                 else:
                     self._resume()
         else:
@@ -240,7 +239,7 @@ class DebeziumConnector:
         """Find the place within an open transaction, and what an incremental snapshot was at."""
         offset = self._offset
         if offset.item > 0:
-            units = self._list_units(offset.entry)
+            units = self._entries.list_units(offset.entry)
             plan = offset.plan or tuple(range(len(units)))
             done = offset.item - 1
             if offset.signal_taken:  # its record is taken for written
@@ -254,7 +253,7 @@ class DebeziumConnector:
                     self._failure = error
             self._offset = replace(offset, plan=plan, signal_taken=False)
             if self._repeats_begin:
-                begin = self._unfold(offset.entry)[1][0]
+                begin = self._entries.unfold(self._offset)[1][0]
                 self._pending.append((begin, False, None))
         else:
             self._resumption.seeks = offset.end is not None and not self._exact_restarts
@@ -321,9 +320,9 @@ class DebeziumConnector:
         if self._failure is not None:
             raise self._failure
         offset = self._offset
-        if offset.entry >= len(self._database.wal) or self._is_seeking():
+        if self._has_no_more(offset.entry):
             return False
-        units, items = self._unfold(offset.entry)
+        units, items = self._entries.unfold(offset)
         begin = offset.item
         end = min(len(items), begin + records_max - len(records))
         if self._incremental is not None:
@@ -349,12 +348,15 @@ class DebeziumConnector:
             written = WrittenEnd(entry.txid, entry.time_us, count_units(units))
             if self._losses is not None:
                 past = offset.entry - 1
-                self._losses.note_end(past, entry.lsn, self._list_units(past))
+                self._losses.note_end(past, entry.lsn, self._entries.list_units(past))
             offset = replace(offset, link=entry.lsn, time_us=entry.time_us, end=written)
         elif items:
             offset = replace(offset, link=entry.lsn, end=None)
         self._offset = offset
         return True
+
+    def _has_no_more(self, entry: int) -> bool:
+        return entry >= len(self._database.wal) or self._entries.is_seeking(entry)
 
     def _obey(self, units: list[Unit], begin: int, end: int) -> int:
         """Obey the signal that comes next, or give the end before the one after it."""
@@ -381,37 +383,7 @@ class DebeziumConnector:
     def _write_read(self, table: Table, row: Row, key: Key) -> LogRecord:
         """Write a row of a chunk at the place where the stream is."""
         offset, time_us = self._offset, self._database.time_us
-        lsn = self._list_units(offset.entry)[0].change.lsn
+        lsn = self._entries.list_units(offset.entry)[0].change.lsn
         return self._writer.write_read(
             table, row, key, Place(None, offset.link, lsn, time_us), "incremental"
         )
-
-    def _unfold(self, index: int) -> tuple[list[Unit], list[LogRecord]]:
-        """Write all records of one entry of the log; the last entry's are kept."""
-        if self._unfolded is not None and self._unfolded[0] == index:
-            return self._unfolded[1:]
-        entry = self._database.wal[index]
-        units: list[Unit] = []
-        items: list[LogRecord] = []
-        if isinstance(entry, WalMessage):
-            items = self._resumption.write_message(self._writer, entry, self._offset)
-        else:
-            units = list_units(entry, self._shown)
-            if units:
-                self._resumption.lsn = None
-                if self._offset.plan is not None:
-                    units = [units[one] for one in self._offset.plan]
-                items = write_transaction(self._writer, entry, units, self._offset.link)
-        self._unfolded = (index, units, items)
-        return units, items
-
-    def _is_seeking(self) -> bool:
-        """Whether it waits, behind an END, for the next transaction that it shows."""
-        entries = range(self._offset.entry, len(self._database.wal))
-        return self._resumption.is_seeking(
-            next((unit.change.lsn for unit in self._list_units(entry)), None) for entry in entries
-        )
-
-    def _list_units(self, index: int) -> list[Unit]:
-        entry = self._database.wal[index]
-        return [] if isinstance(entry, WalMessage) else list_units(entry, self._shown)
