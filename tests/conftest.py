@@ -47,7 +47,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Turn SIGTERM into an interrupt, so that fixtures end what they began."""
+    """Turn SIGTERM into an interrupt, so that fixtures end what they began.
+
+    A script's background job ignores SIGINT, and so would every program that the tests start.
+    """
     del config
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -55,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise KeyboardInterrupt(f"signal {number}")
 
     signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
