@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `type` is what PostgreSQL's format_type() prints, e.g. `numeric(12,2)`."""
+    """One column; `type` is what PostgreSQL's format_type() prints, e.g. `numeric(12,2)`.
+
+    It is the type that the mirror has; `native` is the legacy database's own where that is another.
+    """
 
     name: str
     type: str
     nullable: bool
     attnum: int
+    native: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
