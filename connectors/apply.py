@@ -15,9 +15,11 @@ from connectors import database
 from connectors.client import ConnectClient
 from connectors.creation import create_connector
 from connectors.errors import Configuration, Fatal, Unreachable
+from connectors.options import collect_complaints
 from connectors.plan import Action, Change, Kind, Plan, Severity, State, make_plan
-from connectors.target import Target, desired_state
+from connectors.target import Target, desired_state, resolve_target
 from connectors.topics import TopicAdmin
+from legacy_db.catalogue import list_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -52,9 +54,12 @@ def open_servers(target: Target) -> Iterator[Servers]:
 
 def plan_site(target: Target, servers: Servers) -> Plan:
     """Compare the declarations with the servers; a table that can't be captured is refused."""
+    target = _resolve(target, servers)
     desired = desired_state(target)
     check_database(target, servers)
-    return make_plan(desired, observe(target, servers, desired))
+    plan = make_plan(desired, observe(target, servers, desired))
+    validate_connectors(servers, desired, plan)
+    return plan
 
 
 def apply_site(
@@ -69,10 +74,10 @@ def apply_site(
 
     Connectors that are not declared any more are deleted only with `remove`.
     """
+    target = _resolve(target, servers)
     desired = desired_state(target)
     plan = plan_site(target, servers)
     refuse_refused(plan)
-    validate_connectors(servers, desired, plan)
     before = {name: servers.connect.read_status(name) for name in desired.connectors}
     for change in plan.changes:
         if change.action is Action.REMOVE and not remove:
@@ -89,6 +94,10 @@ def apply_site(
         wait_until_running(servers.connect, name, config, before=earlier, timeout_s=timeout_s)
         report(f"{name} is running")
     return plan
+
+
+def _resolve(target: Target, servers: Servers) -> Target:
+    return resolve_target(target, lambda one: list_tables(servers.owner, one.schema))
 
 
 def check_database(target: Target, servers: Servers) -> None:
@@ -127,17 +136,21 @@ def refuse_refused(plan: Plan) -> None:
 
 
 def validate_connectors(servers: Servers, desired: State, plan: Plan) -> None:
-    """Let Connect validate every config that the plan changes; Configuration has its own words."""
+    """Let Connect validate every config that the plan changes; Configuration has its own words.
+
+    A property that no part of Connect or of the plugin reads is refused, too.
+    """
     complaints = []
     for change in plan.changes:
         if change.kind is Kind.CONNECTOR and change.action is not Action.REMOVE:
-            fields = servers.connect.validate(desired.connectors[change.name])
+            config = desired.connectors[change.name]
+            fields = collect_complaints(config, servers.connect.validate(config))
             complaints += [
                 f"connector {change.name}: {field}: {'; '.join(words)}"
                 for field, words in sorted(fields.items())
             ]
     if complaints:
-        raise Configuration("Connect refuses, nothing was changed:\n" + "\n".join(complaints))
+        raise Configuration("not valid, nothing was changed:\n" + "\n".join(complaints))
 
 
 def _make(target: Target, servers: Servers, desired: State, change: Change) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -29,6 +30,17 @@ _ABSENT = 404
 _REBALANCE = 409
 _SERVER = 500
 _MESSAGE_CHARS_MAX = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What Connect says about a config: its own words by property, {} when all is well.
+
+    `options` are the names that it knows, of the plugin's options and of its own.
+    """
+
+    options: frozenset[str]
+    errors: Mapping[str, list[str]]
 
 
 class ConnectClient:
@@ -76,13 +88,16 @@ class ConnectClient:
         answer = self._call("GET", f"/connectors/{quote(name)}/offsets", f"read offsets of {name}")
         return list(answer["offsets"])
 
-    def validate(self, config: Mapping[str, str]) -> dict[str, list[str]]:
-        """Let Connect validate a config: field to Connect's own words, {} when all is well."""
+    def validate(self, config: Mapping[str, str]) -> Validation:
+        """Let Connect validate a config; the plugin reaches out to the legacy database for it."""
         plugin = config["connector.class"]
         path = f"/connector-plugins/{quote(plugin)}/config/validate"
         answer = self._call("PUT", path, f"validate {config['name']}", dict(config))
-        values = (entry["value"] for entry in answer["configs"])
-        return {value["name"]: value["errors"] for value in values if value["errors"]}
+        values = [entry["value"] for entry in answer["configs"]]
+        return Validation(
+            options=frozenset(value["name"] for value in values),
+            errors={value["name"]: value["errors"] for value in values if value["errors"]},
+        )
 
     def put_config(self, name: str, config: Mapping[str, str]) -> None:
         """Create the connector, or give it another config."""

@@ -1,7 +1,8 @@
 """From a declaration to the connector's full configuration: one ordered change log per module.
 
-Enters: a Declaration, the site's name, the largest record. Leaves: Connect's config, text to text.
-What an override must not change, because the log would lose its order, is refused here.
+Enters: a Declaration, the site's name, the largest record. Leaves: Connect's config, text to text:
+what is common to all engines, and the engine's own part (connectors.engines). What an override must
+not change, because the log would lose its order, is refused here.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from connectors.engines import ENGINES
+from connectors.engines.engine import DECODED, NAMED, Fixed
 from connectors.errors import Configuration
-from connectors.names import POSTGRESQL_NAME_MAX, ModuleNames
+from connectors.names import ModuleNames
 
 if TYPE_CHECKING:
     from connectors.declaration import Declaration
+    from connectors.engines.engine import Engine
 
-POSTGRESQL_CONNECTOR = "io.debezium.connector.postgresql.PostgresConnector"
 UNAVAILABLE_VALUE = "__isthmus_unavailable_value__"
 EPOCH_HEADER = "epoch"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
@@ -23,11 +26,9 @@ JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 
 _ONE_LOG = "the change log would not be one ordered log that proves its own completeness"
 _EXACTLY_ONCE = "without exactly-once, records would be repeated or lost over a restart"
-_NAMED = "Isthmus derives it from the declaration"
-_DECODED = "the decoder of the change log relies on it"
 
-_FIXED: tuple[tuple[str, str], ...] = (
-    # pattern of the property, why it can't be overridden; the first match counts
+_FIXED: tuple[Fixed, ...] = (
+    # in every engine's connector; the engine adds its own; the first match counts
     (r"provide\.transaction\.metadata", _ONE_LOG),
     (r"transforms(\..*)?|predicates(\..*)?", _ONE_LOG),
     (r"tasks\.max", _ONE_LOG),
@@ -35,59 +36,52 @@ _FIXED: tuple[tuple[str, str], ...] = (
     (r"notification\..*|topic\.creation\.(default\.partitions|enable|groups)", _ONE_LOG),
     (r"exactly\.once\.support|transaction\.boundary(\..*)?|errors\.tolerance", _EXACTLY_ONCE),
     (r"producer\.override\.(enable\.idempotence|transactional\.id|acks)", _EXACTLY_ONCE),
-    (r"name|connector\.class|topic\.prefix|slot\.name|publication\..*", _NAMED),
-    (r"(table|schema)\.(include|exclude)\.list|database\..*|heartbeat\..*", _NAMED),
-    (r"plugin\.name|publish\.via\.partition\.root|snapshot\.mode", _DECODED),
-    (r"(key|value|header)\.converter(\..*)?|unavailable\.value\.placeholder", _DECODED),
-    (r"decimal\.handling\.mode|time\.precision\.mode", _DECODED),
+    (r"name|connector\.class|topic\.prefix|snapshot\.mode|message\.key\.columns", NAMED),
+    (r"table\.(include|exclude)\.list|heartbeat\..*", NAMED),
+    (r"(key|value|header)\.converter(\..*)?|unavailable\.value\.placeholder", DECODED),
+    (r"decimal\.handling\.mode|time\.precision\.mode", DECODED),
 )
 
 
 def build_config(
-    declaration: Declaration, site: str, *, record_bytes_max: int = RECORD_BYTES_MAX
+    declaration: Declaration,
+    site: str,
+    *,
+    brokers: str = "",
+    record_bytes_max: int = RECORD_BYTES_MAX,
 ) -> dict[str, str]:
-    """Build Connect's config; Configuration when an override would break the one ordered log."""
+    """Build Connect's config; Configuration when an override would break the one ordered log.
+
+    `brokers` are Kafka's, as Connect reaches them: some connectors keep a topic of their own. The
+    declaration's tables must be plain names (see connectors.tables).
+    """
+    engine = ENGINES[declaration.engine]
     names = ModuleNames(site, declaration.module)
-    if len(names.slot) > POSTGRESQL_NAME_MAX:
-        raise Configuration(
-            f"slot name {names.slot} is longer than {POSTGRESQL_NAME_MAX} characters: shorten the "
-            "site's or the module's name"
-        )
+    engine.check_names(names)
     config = {
         "name": names.connector,
-        "connector.class": POSTGRESQL_CONNECTOR,
+        "connector.class": engine.connector_class,
         "tasks.max": "1",
-        **_read_from(declaration, names),
+        **engine.make_config(declaration, names, brokers),
+        **_read_from(declaration, engine),
         **_shape_of_records(),
         **_one_log(declaration, names),
         **_produce(record_bytes_max),
     }
-    return _override(declaration, config)
+    return _override(declaration, engine, config)
 
 
-def _read_from(declaration: Declaration, names: ModuleNames) -> dict[str, str]:
-    prefix = declaration.heartbeat.message_prefix.replace("'", "''")
-    tables = (f"{declaration.schema}.{table}" for table in declaration.tables)
+def _read_from(declaration: Declaration, engine: Engine) -> dict[str, str]:
+    keys = {
+        "message.key.columns": ";".join(
+            f"{re.escape(engine.qualify(declaration, table))}:{','.join(map(re.escape, columns))}"
+            for table, columns in declaration.keys
+        )
+    }
     return {
-        "database.hostname": declaration.host,
-        "database.port": str(declaration.port),
-        "database.dbname": declaration.database,
-        "database.user": declaration.user,
-        "database.password": declaration.password,
-        "plugin.name": "pgoutput",
-        "slot.name": names.slot,
-        "publication.name": names.publication,
-        # ours is made with the owner's rights, so that the capture role needs none
-        "publication.autocreate.mode": "disabled",
-        "publish.via.partition.root": "true",
-        "table.include.list": ",".join(re.escape(table) for table in tables),
-        "snapshot.mode": "initial",
+        "snapshot.mode": declaration.snapshot,
         "heartbeat.interval.ms": str(declaration.heartbeat.interval_ms),
-        # a message outside transactions can be lost when a connector starts again behind an END,
-        # and what follows it links to it all the same: the log would seem to have a hole
-        "heartbeat.action.query": (
-            f"select pg_logical_emit_message(true, '{prefix}', now()::text)"
-        ),
+        **(keys if declaration.keys else {}),
     }
 
 
@@ -145,12 +139,12 @@ def _produce(record_bytes_max: int) -> dict[str, str]:
     }
 
 
-def _override(declaration: Declaration, config: dict[str, str]) -> dict[str, str]:
+def _override(declaration: Declaration, engine: Engine, config: dict[str, str]) -> dict[str, str]:
     merged = dict(config)
     for key, value in declaration.config:
         if config.get(key) == value:
             continue
-        for pattern, reason in _FIXED:
+        for pattern, reason in (*_FIXED, *engine.fixed):
             if re.fullmatch(pattern, key):
                 fixed = f"is {config[key]!r}" if key in config else "is not set"
                 raise Configuration(

@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from connectors.declared_values import NAME, Values
+from connectors.engines import ENGINES
 from connectors.errors import Configuration
+from connectors.tables import refuse_keys_of_others, refuse_shared_tables
 from connectors.yaml_file import read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-ENGINES = ("postgresql",)
+    from connectors.engines.engine import Engine
+
 DAY_MS = 24 * 60 * 60 * 1000
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_REFERENCE = re.compile(r"\$\{[A-Za-z][A-Za-z0-9_-]*:[^{}$]+\}")
-_SECRET_KEY = re.compile(
-    r"(password|secret|jaas|credential|private.?key|passphrase)", re.IGNORECASE
-)
 _MODULE = re.compile(r"[a-z][a-z0-9_]{0,29}")
-_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 
-_TEXT_KEYS = ("module", "engine", "host", "database", "user", "password", "schema")
-_NEEDED = (*_TEXT_KEYS, "port", "tables")
+_TEXT_KEYS = ("module", "engine", "host", "database", "user")
+_NEEDED = (*_TEXT_KEYS, "password", "port", "tables")
 _HEARTBEAT_KEYS = ("interval_ms", "message_prefix")
 _RETENTION_KEYS = ("changes_ms", "events_ms")
 _SIGNALS = "signal.data.collection"
-_KNOWN = (*_NEEDED, "epoch", "heartbeat", "retention", "config")
+_OPTIONAL = ("schema", "epoch", "snapshot", "keys", "barrier_table")
+_KNOWN = (*_NEEDED, *_OPTIONAL, "heartbeat", "retention", "config")
+SNAPSHOTS = ("initial", "no_data")
+"""Read every row once and then follow, or only follow: the names are Debezium's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,11 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One module's capture; `password` is a reference that Connect resolves, never a password."""
+    """One module's capture; `password` is a reference that Connect resolves, never a password.
+
+    `tables` may hold shell patterns until connectors.tables has resolved them; `keys` are those of
+    tables without a primary key; `schema` is the database's name where the engine has no schemas.
+    """
 
     module: str
     engine: str
@@ -70,6 +74,9 @@ class Declaration:
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     retention: Retention = field(default_factory=Retention)
     config: tuple[tuple[str, str], ...] = ()
+    snapshot: str = SNAPSHOTS[0]
+    keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    barrier_table: str | None = None
 
     @property
     def signal_table(self) -> str | None:
@@ -82,6 +89,12 @@ class Declaration:
         signals = () if self.signal_table is None else (self.signal_table,)
         return tuple(sorted((*self.tables, *signals)))
 
+    @property
+    def captured(self) -> tuple[str, ...]:
+        """The tables whose rows are told in the change log: its own and the barrier table."""
+        barriers = () if self.barrier_table is None else (self.barrier_table,)
+        return tuple(sorted((*self.tables, *barriers)))
+
 
 def load_declarations(folder: Path, variables: Mapping[str, str]) -> dict[str, Declaration]:
     """Load all declarations of `folder`, by module; Configuration says which file and key is wrong.
@@ -89,20 +102,14 @@ def load_declarations(folder: Path, variables: Mapping[str, str]) -> dict[str, D
     `${VAR}` is filled from `variables`, but in secrets, which stay references for Connect.
     """
     declarations: dict[str, Declaration] = {}
-    owners: dict[tuple[str, int, str, str, str], str] = {}
+    paths: dict[str, Path] = {}
     for path in _list_files(folder):
         declaration = parse_declaration(path, read_mapping(path), variables)
         if declaration.module in declarations:
             raise Configuration(f"{path}: module {declaration.module!r} is declared a second time")
-        place = (declaration.host, declaration.port, declaration.database, declaration.schema)
-        for table in declaration.published:
-            owner = owners.setdefault((*place, table), declaration.module)
-            if owner != declaration.module:
-                raise Configuration(
-                    f"{path}: tables: {table!r} belongs to module {owner!r} already: a table is "
-                    "captured by one module, or its changes have two orders"
-                )
         declarations[declaration.module] = declaration
+        paths[declaration.module] = path
+    refuse_shared_tables(declarations, paths)
     return declarations
 
 
@@ -121,34 +128,86 @@ def parse_declaration(
     path: Path, body: Mapping[str, Any], variables: Mapping[str, str]
 ) -> Declaration:
     """Parse one file's `body`; `path` is only for the messages."""
-    parser = _Parser(path, variables)
-    parser.refuse_unknown("", body, _KNOWN)
+    values = Values(path, variables)
+    values.refuse_unknown("", body, _KNOWN)
     for key in _NEEDED:
         if key not in body:
             raise Configuration(f"{path}: {key}: is missing")
-    texts = {key: parser.text(key, body[key]) for key in _TEXT_KEYS if key != "password"}
-    parser.check("module", texts["module"], _MODULE, "lower-case letters, digits and _, 30 at most")
-    if texts["engine"] not in ENGINES:
-        raise Configuration(f"{path}: engine: {texts['engine']!r} is none of {', '.join(ENGINES)}")
+    texts = {key: values.text(key, body[key]) for key in _TEXT_KEYS}
+    values.check("module", texts["module"], _MODULE, "lower-case letters, digits and _, 30 at most")
+    values.choice("engine", texts["engine"], ENGINES)
+    engine = ENGINES[texts["engine"]]
     declaration = Declaration(
         **texts,
-        port=parser.number("port", body["port"]),
-        password=parser.secret("password", body["password"]),
-        tables=parser.tables(body["tables"]),
-        epoch=parser.number("epoch", body.get("epoch", 1)),
-        heartbeat=Heartbeat(**parser.block("heartbeat", body, _HEARTBEAT_KEYS)),
-        retention=Retention(**parser.block("retention", body, _RETENTION_KEYS)),
-        config=parser.overrides(body.get("config", {})),
+        port=values.number("port", body["port"]),
+        password=values.secret("password", body["password"]),
+        schema=_parse_schema(values, engine, body, texts["database"]),
+        tables=values.tables(body["tables"]),
+        epoch=values.number("epoch", body.get("epoch", 1)),
+        heartbeat=_parse_heartbeat(values, engine, body),
+        retention=Retention(**values.block("retention", body, _RETENTION_KEYS)),
+        config=values.overrides(body.get("config", {})),
+        snapshot=values.choice("snapshot", body.get("snapshot", SNAPSHOTS[0]), SNAPSHOTS),
+        keys=values.keys(body.get("keys", {})),
+        barrier_table=_parse_barrier_table(values, engine, body),
     )
+    _refuse_contradictions(path, engine, declaration)
+    return declaration
+
+
+def _parse_schema(values: Values, engine: Engine, body: Mapping[str, Any], database: str) -> str:
+    if engine.has_schemas:
+        values.refuse_if("schema", wrong="schema" not in body, words="is missing")
+        return values.text("schema", body["schema"])
+    schema = values.text("schema", body.get("schema", database))
+    values.refuse_if(
+        "schema", wrong=schema != database, words=f"{engine.name} has none: leave it out"
+    )
+    return schema
+
+
+def _parse_heartbeat(values: Values, engine: Engine, body: Mapping[str, Any]) -> Heartbeat:
+    block = values.block("heartbeat", body, _HEARTBEAT_KEYS)
+    useless = "message_prefix" in block and engine.default_barrier_table is not None
+    values.refuse_if(
+        "heartbeat.message_prefix",
+        wrong=useless,
+        words=f"the log of {engine.name} takes no messages",
+    )
+    return Heartbeat(**block)
+
+
+def _parse_barrier_table(values: Values, engine: Engine, body: Mapping[str, Any]) -> str | None:
+    default = engine.default_barrier_table
+    if default is None:
+        needless = f"{engine.name} needs none: barriers are messages in its log"
+        values.refuse_if("barrier_table", wrong="barrier_table" in body, words=needless)
+        return None
+    name = values.text("barrier_table", body.get("barrier_table", default))
+    values.check("barrier_table", name, NAME, "a plain table name, without schema")
+    return name
+
+
+def _refuse_contradictions(path: Path, engine: Engine, declaration: Declaration) -> None:
+    """Refuse what no key alone is wrong about."""
     signals = declaration.signal_table
-    expected = f"{declaration.schema}.{signals}"
+    expected = engine.signal_name(declaration, signals or "table")
     named = dict(declaration.config).get(_SIGNALS, expected)
     if signals in declaration.tables or named != expected:
+        form = engine.signal_name(declaration, "TABLE")
         raise Configuration(
             f"{path}: config.{_SIGNALS}: {named!r} must be a table of schema {declaration.schema}, "
-            "written schema.table, that stands nowhere under tables: its rows are Debezium's own"
+            f"written {form}, that stands nowhere under tables: its rows are Debezium's own"
         )
-    return declaration
+    barriers = declaration.barrier_table
+    if barriers is not None and barriers in (*declaration.tables, signals):
+        raise Configuration(
+            f"{path}: barrier_table: {barriers!r} must be a table of its own: its rows are barriers"
+        )
+    try:
+        refuse_keys_of_others(declaration)
+    except Configuration as error:
+        raise Configuration(f"{path}: {error}") from error
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -158,100 +217,3 @@ def _list_files(folder: Path) -> list[Path]:
     if not paths:
         raise Configuration(f"{folder} holds no connector declaration (*.yaml)")
     return paths
-
-
-class _Parser:
-    """Reads typed values of one file; every error names file and key."""
-
-    def __init__(self, path: Path, variables: Mapping[str, str]) -> None:
-        self._path = path
-        self._variables = variables
-
-    def refuse_unknown(self, block: str, body: Mapping[str, Any], known: Iterable[str]) -> None:
-        known = tuple(known)
-        for key in body:
-            if key not in known:
-                nearest = get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
-                raise Configuration(
-                    f"{self._path}: unknown key {block}{key}: did you mean {block}{nearest}? "
-                    f"(connector properties go under config:; known are {', '.join(known)})"
-                )
-
-    def text(self, key: str, value: Any) -> str:
-        if not isinstance(value, str) or not value:
-            raise Configuration(f"{self._path}: {key}: a text is needed, not {value!r}")
-        return self._fill(key, value)
-
-    def number(self, key: str, value: Any) -> int:
-        if isinstance(value, str):
-            filled = self._fill(key, value)
-            value = int(filled) if filled.isascii() and filled.isdigit() else filled
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise Configuration(f"{self._path}: {key}: a positive number is needed, not {value!r}")
-        return value
-
-    def secret(self, key: str, value: Any) -> str:
-        if not isinstance(value, str) or not _SECRET_REFERENCE.fullmatch(value):
-            raise Configuration(
-                f"{self._path}: {key}: must be a reference that Connect itself resolves, like "
-                "${env:ISTHMUS_CAPTURE_PASSWORD}, and nothing else: what stands here is readable "
-                "for everybody over Connect's REST interface"
-            )
-        return value
-
-    def check(self, key: str, value: str, pattern: re.Pattern[str], rule: str) -> None:
-        if not pattern.fullmatch(value):
-            raise Configuration(f"{self._path}: {key}: {value!r} must be {rule}")
-
-    def tables(self, value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or not value:
-            raise Configuration(f"{self._path}: tables: a list of plain table names is needed")
-        for name in value:
-            if not isinstance(name, str) or not _TABLE.fullmatch(name):
-                raise Configuration(
-                    f"{self._path}: tables: {name!r} must be a plain table name, without schema"
-                )
-        double = {name for name in value if value.count(name) > 1}
-        if double:
-            raise Configuration(f"{self._path}: tables: {', '.join(sorted(double))} stands twice")
-        return tuple(sorted(value))
-
-    def block(self, key: str, body: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
-        block = body.get(key, {})
-        if not isinstance(block, dict):
-            raise Configuration(f"{self._path}: {key}: needs keys ({', '.join(known)})")
-        self.refuse_unknown(f"{key}.", block, known)
-        return {
-            name: self.number(f"{key}.{name}", value)
-            if name.endswith("_ms")
-            else self.text(f"{key}.{name}", value)
-            for name, value in block.items()
-        }
-
-    def overrides(self, block: Any) -> tuple[tuple[str, str], ...]:
-        if not isinstance(block, dict):
-            raise Configuration(f"{self._path}: config: needs connector properties (key: value)")
-        pairs = []
-        for key, value in block.items():
-            where = f"config.{key}"
-            if isinstance(value, bool):
-                pairs.append((key, str(value).lower()))
-            elif _SECRET_KEY.search(key):
-                pairs.append((key, self.secret(where, value)))
-            elif isinstance(value, str | int | float):
-                pairs.append((key, self._fill(where, str(value))))
-            else:
-                raise Configuration(f"{self._path}: {where}: a text, number or boolean is needed")
-        return tuple(sorted(pairs))
-
-    def _fill(self, key: str, value: str) -> str:
-        def fill(match: re.Match[str]) -> str:
-            variable = match.group(1)
-            if variable not in self._variables:
-                raise Configuration(
-                    f"{self._path}: {key}: ${{{variable}}} is neither in the environment nor given "
-                    "by a local stack: set it, or run `isthmus up`"
-                )
-            return self._variables[variable]
-
-        return _VARIABLE.sub(fill, value)

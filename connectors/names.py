@@ -45,6 +45,11 @@ class ModuleNames:
         return f"{self.connector}.events"
 
     @property
+    def history(self) -> str:
+        """The topic of the tables' definitions, for engines whose connector keeps them itself."""
+        return f"{self.connector}.history"
+
+    @property
     def notifications(self) -> str:
         """The topic that Debezium thinks its notifications go to; the router sends them on."""
         return f"{self.connector}.notifications"

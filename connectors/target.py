@@ -6,21 +6,27 @@ there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from connectors.config import RECORD_BYTES_MAX, build_config
 from connectors.database import list_grants
+from connectors.engines import ENGINES
+from connectors.engines.postgresql import PostgreSQL
 from connectors.errors import Configuration
 from connectors.names import ModuleNames
 from connectors.plan import Publication, State, Topic
+from connectors.tables import resolve_declarations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from connectors.declaration import Declaration
+    from connectors.plan import Grant
 
 EVENT_PARTITIONS = 4
+_FOR_EVER_MS = -1
+"""A connector reads its tables' whole history each time that it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +58,36 @@ class Target:
         return self.names(module).connector
 
 
+def resolve_target(target: Target, list_names: Callable[[Declaration], Iterable[str]]) -> Target:
+    """Replace the patterns under `tables` by the tables that `list_names` gives for a declaration.
+
+    Names are only asked for where there is a pattern; Configuration names one that matches nothing.
+    """
+    return replace(target, declarations=resolve_declarations(target.declarations, list_names))
+
+
 def desired_state(target: Target) -> State:
-    """Derive the state that the declarations ask for."""
+    """Derive the state that the declarations ask for; their tables must be resolved."""
     connectors, publications, topics = {}, {}, {}
+    grants: frozenset[Grant] = frozenset()
     for module, declaration in target.declarations.items():
         names = target.names(module)
         connectors[names.connector] = build_config(
-            declaration, target.site, record_bytes_max=target.record_bytes_max
+            declaration,
+            target.site,
+            brokers=target.bootstrap_servers,
+            record_bytes_max=target.record_bytes_max,
         )
-        tables = tuple(f"{declaration.schema}.{table}" for table in declaration.published)
-        publications[names.publication] = Publication(tables)
+        if declaration.engine == PostgreSQL.name:
+            tables = tuple(f"{declaration.schema}.{table}" for table in declaration.published)
+            publications[names.publication] = Publication(tables)
+            grants |= list_grants(declaration)
+        if ENGINES[declaration.engine].keeps_history:
+            topics[names.history] = _topic(target, 1, _FOR_EVER_MS)
         topics[names.changes] = _topic(target, 1, declaration.retention.changes_ms)
         topics[names.events] = _topic(
             target, target.event_partitions, declaration.retention.events_ms
         )
-    grants = frozenset().union(*map(list_grants, target.declarations.values()))
     return State(connectors, publications, grants, topics)
 
 

@@ -22,6 +22,9 @@ STACK_STATE_FILE = "stack.json"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 """Largest record that every part of the way accepts, unless the site says otherwise."""
 
+LEGACY_ENGINES = ("postgresql", "mariadb", "mysql")
+"""Those that Isthmus itself reads: for definitions, and to reconcile."""
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -135,7 +138,7 @@ def _build_settings(root: Path, reader: _Reader) -> Settings:
         registry_url=reader.text("registry", "url"),
         hub_url=reader.text("hub", "url"),
         legacy=Legacy(
-            engine=reader.choice("legacy", "engine", ("postgresql",)),
+            engine=reader.choice("legacy", "engine", LEGACY_ENGINES),
             schema=reader.text("legacy", "schema"),
             url=reader.text("legacy", "url"),
             owner_url=reader.text("legacy", "owner_url"),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from adapters.aggregate import load_adapters
 from adapters.contract import load_contracts
-from connectors.declaration import known_modules, load_declarations
+from connectors.declaration import known_modules
+from pipeline.captured_tables import load_captured, load_declared_keys
 from pipeline.connection import open_connection
 from pipeline.errors import Configuration
 from pipeline.hub.module_hub import PostgresModuleHub
 from pipeline.quality.row_checks import compile_checks
 from pipeline.quality.suite import load_suites
-from pipeline.settings import read_variables
 from pipeline.translate.change_consumer import ChangeConsumer
 from pipeline.translate.mirror_tables import MirrorTables
 from pipeline.translate.translator import Translator
@@ -39,8 +39,7 @@ def choose_modules(settings: Settings, wanted: list[str]) -> list[str]:
 
 def make_translator(settings: Settings, module: str) -> Translator:
     """Build the translator of one module; nothing is connected yet."""
-    declarations = load_declarations(settings.connectors, read_variables(settings.root))
-    declaration = declarations[module]
+    declaration = load_captured(settings, [module])[module]
     adapters = load_adapters(settings.adapters)
     contracts = load_contracts(settings.contracts)
     for adapter in adapters:
@@ -59,6 +58,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
         module=module,
         tables=declaration.tables,
         adapters=adapters,
+        keys=load_declared_keys(settings),
     )
 
     def open_hub() -> ModuleHub:

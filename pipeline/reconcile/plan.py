@@ -84,7 +84,8 @@ class Planner:
             return
         for name in names:
             try:
-                table = read_tables(self._connections.legacy, schema, [name])[name]
+                keys = self._scope.keys.get(module, {})
+                table = read_tables(self._connections.legacy, schema, [name], keys)[name]
                 if not table.key:
                     raise Configuration(f"{schema}.{name} has no key: rows can't be told apart")
             except (IsthmusError, psycopg.Error) as error:

@@ -7,27 +7,30 @@ a module or region that is not there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.aggregate import Adapter, load_adapters
 from adapters.projection import Projection, load_projections
-from connectors.declaration import load_declarations
+from connectors.declaration import known_modules
+from pipeline.captured_tables import load_captured
 from pipeline.errors import Configuration
 from pipeline.reconcile.result import MIRROR
-from pipeline.settings import Settings, read_variables
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What is compared; `mirror` says whether legacy and mirror are.
 
-    `tables` are the captured tables by module, `projected` each projection with its adapter.
+    `tables` are the captured tables by module, `keys` the declared ones of tables without a primary
+    key, `projected` each projection with its adapter.
     """
 
     regions: tuple[str, ...]
     mirror: bool
     tables: Mapping[str, tuple[str, ...]]
     projected: tuple[tuple[Adapter, Projection], ...]
+    keys: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -40,7 +43,7 @@ def make_scope(settings: Settings, modules: list[str], regions: list[str]) -> Sc
 
     The region `mirror` stands for the comparison of the legacy database with the hub's mirror.
     """
-    declared = load_declarations(settings.connectors, read_variables(settings.root))
+    declared = known_modules(settings.connectors)
     for module in modules:
         if module not in declared:
             known = ", ".join(declared)
@@ -49,11 +52,13 @@ def make_scope(settings: Settings, modules: list[str], regions: list[str]) -> Sc
         if region != MIRROR:
             settings.region(region)
     wanted = [module for module in declared if not modules or module in modules]
+    captured = load_captured(settings, wanted)
     adapters = [one for one in load_adapters(settings.adapters) if one.module in wanted]
     return Scope(
         regions=tuple(name for name in settings.regions if not regions or name in regions),
         mirror=not regions or MIRROR in regions,
-        tables={module: declared[module].tables for module in wanted},
+        tables={module: captured[module].tables for module in wanted},
+        keys={module: dict(captured[module].keys) for module in wanted},
         projected=tuple(_pair(settings.adapters, adapters)),
     )
 

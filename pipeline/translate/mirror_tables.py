@@ -28,7 +28,10 @@ _LOCK = 7104885
 
 
 class MirrorTables:
-    """The tables of one module and those that its adapters look up in other modules."""
+    """The tables of one module and those that its adapters look up in other modules.
+
+    `keys` are the declared ones, of tables without a primary key.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,9 @@ class MirrorTables:
         module: str,
         tables: Sequence[str],
         adapters: Sequence[Adapter],
+        keys: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self._keys = keys or {}
         self._legacy_url = legacy_url
         self._schema = schema
         self._module = module
@@ -66,7 +71,7 @@ class MirrorTables:
     def _read(self, hub: psycopg.Connection[Any]) -> Mapping[str, Table]:
         try:
             with psycopg.connect(self._legacy_url, connect_timeout=10) as legacy:
-                return read_tables(legacy, self._schema, self._names)
+                return read_tables(legacy, self._schema, self._names, self._keys)
         except psycopg.OperationalError as error:
             kept = load_definitions(hub, self._module)
             if set(self._names) <= set(kept):
