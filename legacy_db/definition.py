@@ -6,9 +6,10 @@ The mirror, the decoders and the reconciliation are all made from these values.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from legacy_db.errors import Configuration
+from legacy_db.supported_types import CatalogueType, mirror_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `type` is what PostgreSQL's format_type() prints, e.g. `numeric(12,2)`.
+    """One column; `type` is the mirror's, as format_type() prints it, e.g. `numeric(12,2)`.
 
-    It is the type that the mirror has; `native` is the legacy database's own where that is another.
+    `native` is the legacy database's own type where that is another (a domain, an enum, money).
+    `missing` is what rows hold that are older than the column, as a text array of one value: no
+    change tells it. `filled` says that a default fills the column in other ways.
     """
 
     name: str
@@ -28,16 +31,23 @@ class Column:
     nullable: bool
     attnum: int
     native: str | None = None
+    missing: str | None = None
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table; `key` holds the primary key's columns in key order, () for a keyless table."""
+    """One table; `key` holds the primary key's columns in key order, () for a keyless table.
+
+    `generated` are its generated columns: no change tells their values, so that they are not among
+    `columns`, and neither mirrored nor compared.
+    """
 
     schema: str
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    generated: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError when there is none."""
@@ -48,12 +58,29 @@ class Table:
 
 
 _COLUMNS = """
-select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), not a.attnotnull, a.attnum
-from pg_attribute a
-join pg_class c on c.oid = a.attrelid
-join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p')
-  and a.attnum > 0 and not a.attisdropped
+with recursive resolved (relation, attnum, type, typmod) as (
+  select a.attrelid, a.attnum, a.atttypid, a.atttypmod
+  from pg_attribute a
+  join pg_class c on c.oid = a.attrelid
+  join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p')
+    and a.attnum > 0 and not a.attisdropped
+  union all
+  select r.relation, r.attnum, t.typbasetype, t.typtypmod
+  from resolved r join pg_type t on t.oid = r.type where t.typtype = 'd'
+)
+select c.relname, a.attname, a.attnum, not a.attnotnull, a.attgenerated <> '',
+  format_type(a.atttypid, a.atttypmod), format_type(r.type, r.typmod),
+  e.typtype, e.typname, e.typnamespace = 'pg_catalog'::regnamespace, e.oid <> t.oid,
+  case when a.atthasmissing then a.attmissingval::text end,
+  (a.atthasdef or a.attidentity <> '') and not a.atthasmissing
+from resolved r
+join pg_type t on t.oid = r.type
+join pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0
+                               then t.typelem else t.oid end
+join pg_attribute a on a.attrelid = r.relation and a.attnum = r.attnum
+join pg_class c on c.oid = r.relation
+where t.typtype <> 'd'
 order by c.relname, a.attnum
 """
 
@@ -81,10 +108,15 @@ def read_tables(
     """
     wanted = sorted(set(names))
     columns: dict[str, list[Column]] = {}
+    generated: dict[str, list[str]] = {}
     primary: dict[str, list[str]] = {}
     with connection.cursor() as cursor:
-        for table, name, type_, nullable, attnum in cursor.execute(_COLUMNS, (schema, wanted)):
-            columns.setdefault(table, []).append(Column(name, type_, nullable, attnum))
+        for table, name, *facts in cursor.execute(_COLUMNS, (schema, wanted)):
+            columns.setdefault(table, [])
+            if facts[2]:
+                generated.setdefault(table, []).append(name)
+            else:
+                columns[table].append(_make_column(name, *facts))
         for table, name in cursor.execute(_KEYS, (schema, wanted)):
             primary.setdefault(table, []).append(name)
     absent = [name for name in wanted if name not in columns]
@@ -94,7 +126,13 @@ def read_tables(
             "correct the declaration's tables, or grant the reader SELECT on them"
         )
     tables = {
-        name: Table(schema, name, tuple(columns[name]), tuple(primary.get(name, ())))
+        name: Table(
+            schema,
+            name,
+            tuple(columns[name]),
+            tuple(primary.get(name, ())),
+            tuple(generated.get(name, ())),
+        )
         for name in wanted
     }
     return apply_keys(tables, keys or {})
@@ -127,3 +165,17 @@ def apply_keys(tables: Mapping[str, Table], keys: Mapping[str, Sequence[str]]) -
                 )
         given[name] = replace(table, key=tuple(key))
     return given
+
+
+def _make_column(name: str, *facts: Any) -> Column:
+    attnum, nullable, _, native, text, kind, bare, builtin, is_array, missing, filled = facts
+    type_ = mirror_type(CatalogueType(text, kind, bare, builtin, is_array))
+    return Column(
+        name,
+        type_,
+        nullable,
+        attnum,
+        native if native != type_ else None,
+        missing,
+        filled,
+    )

@@ -110,27 +110,40 @@ class KeySql:
 
     def among(self, keys: Sequence[Key]) -> tuple[sql.Composable, list[Any]]:
         """Return the condition for the rows with one of `keys` and its parameters."""
-        names = sql.SQL(", ").join(sql.Identifier(name) for name in self._table.key)
+        names = sql.SQL(", ").join(value_sql(self._table, name) for name in self._table.key)
         row = sql.SQL("({})").format(self._placeholders())
         condition = sql.SQL("({}) in ({})").format(names, sql.SQL(", ").join([row] * len(keys)))
         return condition, [value for key in keys for value in key]
 
     def _operand(self, name: str) -> sql.Composable:
-        column = sql.Identifier(name)
-        if name in self._bytewise:
-            return column
-        return sql.SQL('{} collate "C"').format(column)
+        value = value_sql(self._table, name)
+        if name in self._bytewise and not self._is_text_of_another_type(name):
+            return value
+        return sql.SQL('{} collate "C"').format(value)
+
+    def _is_text_of_another_type(self, name: str) -> bool:
+        """Say whether a column is text to us alone (an enum): its own order is another."""
+        column = self._table.column(name)
+        return column.native is not None and column.type == "text"
 
     def _value(self, name: str) -> sql.Composable:
         if self._table.column(name).type.startswith("character("):
             return sql.SQL("{}::text").format(sql.Identifier(name))
-        return sql.Identifier(name)
+        return value_sql(self._table, name)
 
     def _placeholders(self) -> sql.Composable:
         return sql.SQL(", ").join(
             sql.SQL("%s::{}").format(type_sql(self._table.column(name).type))
             for name in self._table.key
         )
+
+
+def value_sql(table: Table, name: str) -> sql.Composable:
+    """Return a column's value in the mirror's type: the same expression fits both databases."""
+    column = table.column(name)
+    if column.native is None:
+        return sql.Identifier(name)
+    return sql.SQL("{}::{}").format(sql.Identifier(name), type_sql(column.type))
 
 
 def type_sql(type_: str) -> sql.SQL:

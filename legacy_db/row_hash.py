@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from legacy_db.key_range import EVERYTHING, Key, KeyRange, read_key_sql
+from legacy_db.key_range import EVERYTHING, Key, KeyRange, read_key_sql, value_sql
+from legacy_db.supported_types import base_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,8 +58,8 @@ def row_text_sql(table: Table, columns: Sequence[str] = ()) -> sql.Composable:
     """Build the expression for a row's canonical text over `columns` (all when empty), in order.
 
     Each value is `<characters>:<text>` and NULL is `-`: ('a', 'bc') differs from ('ab', 'c'), NULL
-    from '' and from '-'. Numerics drop trailing zeros and CHAR(n) its padding: equal values, equal
-    text.
+    from '' and from '-'. Numerics drop trailing zeros, CHAR(n) its padding and timetz its zone:
+    equal values, equal text. What only one server has a type for is cast to the mirror's type.
     """
     names = columns or tuple(column.name for column in table.columns)
     return sql.SQL(" || ").join(_token(_text(table, name)) for name in names)
@@ -201,10 +202,13 @@ def _set_output_formats(connection: psycopg.Connection[Any]) -> None:
 
 
 def _text(table: Table, name: str) -> sql.Composable:
-    column = sql.Identifier(name)
-    if table.column(name).type.split("(")[0] == "numeric":
-        return sql.SQL("trim_scale({})::text").format(column)
-    return sql.SQL("{}::text").format(column)
+    value = value_sql(table, name)
+    base = base_type(table.column(name).type)
+    if base == "numeric":
+        return sql.SQL("trim_scale({})::text").format(value)
+    if base == "time with time zone":  # a change log tells it in UTC
+        return sql.SQL("timezone('UTC', {})::text").format(value)
+    return sql.SQL("{}::text").format(value)
 
 
 def _token(text: sql.Composable) -> sql.Composable:

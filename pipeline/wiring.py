@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.translate.module_hub import ModuleHub
 
+HUB_OPTIONS = (
+    "-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=postgres -c extra_float_digits=1"
+)
+"""What the text of a value in the mirror depends on: the log has it in the same form."""
+
 
 def choose_modules(settings: Settings, wanted: list[str]) -> list[str]:
     """Return `wanted`, or all declared modules; Configuration lists those when one is unknown."""
@@ -63,7 +68,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
 
     def open_hub() -> ModuleHub:
         name = f"translate {module}"
-        connection = open_connection(settings.hub_url, name, "-c timezone=UTC")
+        connection = open_connection(settings.hub_url, name, HUB_OPTIONS)
         return PostgresModuleHub(connection, module, tables)
 
     def open_log(offset: int) -> ChangeConsumer:

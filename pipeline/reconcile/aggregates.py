@@ -18,10 +18,9 @@ from pipeline.errors import Configuration
 from pipeline.reconcile.canonical import key_text
 from pipeline.reconcile.connections import Connection
 from pipeline.reconcile.judgement import KeyText
-from pipeline.translate.mirror import SCHEMA, Mirror
+from pipeline.translate.mirror import Mirror
+from pipeline.translate.mirror_table import MARKS, SCHEMA
 from pipeline.translate.rows import TableCodec
-
-MARKS_PREFIX = "_"
 
 
 def read_mirror_tables(connection: Connection, names: Iterable[str]) -> dict[str, Table]:
@@ -36,9 +35,7 @@ def read_mirror_tables(connection: Connection, names: Iterable[str]) -> dict[str
     return {
         name: replace(
             table,
-            columns=tuple(
-                column for column in table.columns if not column.name.startswith(MARKS_PREFIX)
-            ),
+            columns=tuple(column for column in table.columns if column.name not in MARKS),
         )
         for name, table in tables.items()
     }

@@ -37,7 +37,7 @@ from pipeline.reconcile.judgement import (
 from pipeline.reconcile.options import Options
 from pipeline.reconcile.result import MIRROR, Kind
 from pipeline.reconcile.tally import Tally
-from pipeline.translate.mirror import SCHEMA
+from pipeline.translate.mirror_table import SCHEMA
 
 Decided = tuple[Candidate, int | None, int | None]
 

@@ -8,21 +8,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
+from psycopg.types.datetime import DateLoader, TimestamptzLoader
 
+from pipeline.translate.mirror_table import MARKS, SCHEMA, short_name
+from pipeline.translate.row_types import load_expression
+from pipeline.translate.row_values import OutlyingMoment
 from pipeline.translate.rows import TableCodec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    import psycopg
-
     from adapters.aggregate import Key, Row
-    from legacy_db.definition import Table
 
-SCHEMA = "mirror"
-_MARKS = ("_epoch", "_lsn", "_snapshot")
-"""Added to the legacy columns: the position of a row's last change and the snapshot that saw it."""
+
+class _DateLoader(DateLoader):
+    """Gives a date that Python can't hold as PostgreSQL's text."""
+
+    def load(self, data: Any) -> Any:
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return OutlyingMoment(bytes(data).decode())
+
+
+class _TimestamptzLoader(TimestamptzLoader):
+    """Gives a moment that Python can't hold as PostgreSQL's text."""
+
+    def load(self, data: Any) -> Any:
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return OutlyingMoment(bytes(data).decode())
 
 
 class Mirror:
@@ -45,16 +63,14 @@ class Mirror:
         if not values:
             return []
         codec = self.codecs[table]
-        arrays: list[Any] = [[value[i] for value in values] for i in range(len(columns))]
+        arrays = _make_arrays(values, len(columns))
         query = sql.SQL("select {select} from {table} t{join} order by {order}").format(
             select=sql.SQL(codec.select_list("t")),
             table=sql.Identifier(SCHEMA, table),
             join=_join_values(codec, columns),
             order=_identifiers(codec.table.key, "t"),
         )
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, arrays)
-            return [codec.make_row(values) for values in cursor]
+        return [codec.make_row(values) for values in self._fetch(query, arrays)]
 
     def page_keys(
         self,
@@ -75,7 +91,7 @@ class Mirror:
         if where is not None:
             names, values = where
             join = _join_values(codec, names)
-            parameters += [[value[i] for value in values] for i in range(len(names))]
+            parameters += _make_arrays(values, len(names))
         condition: sql.Composable = sql.SQL("")
         if after is not None:
             condition = sql.SQL(" where ({}) > ({})").format(
@@ -87,16 +103,16 @@ class Mirror:
             )
             parameters += list(after)
         query = sql.SQL(
-            "select distinct {columns} from {table} t{join}{condition} order by {columns} limit %s"
+            "select {loaded} from (select distinct {columns} from {table} t{join}{condition}"
+            " order by {columns} limit %s) t order by {columns}"
         ).format(
+            loaded=_loaded(codec, columns),
             columns=_identifiers(columns, "t"),
             table=sql.Identifier(SCHEMA, table),
             join=join,
             condition=condition,
         )
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, [*parameters, limit])
-            return cursor.fetchall()
+        return self._fetch(query, [*parameters, limit])
 
     def merge(self, table: str, rows: Mapping[Key, Row | None], epoch: int, lsn: int) -> None:
         """Write the net images of a batch's transactions; None deletes the row of that key."""
@@ -129,12 +145,10 @@ class Mirror:
 
     def unseen_keys(self, table: str, columns: tuple[str, ...], run: int) -> list[Key]:
         """Return the distinct values of `columns` in rows that snapshot `run` did not see."""
-        query = sql.SQL("select distinct {} from {} where _snapshot <> %s").format(
-            _identifiers(columns), sql.Identifier(SCHEMA, table)
+        query = sql.SQL("select distinct {} from {} t where _snapshot <> %s").format(
+            _loaded(self.codecs[table], columns), sql.Identifier(SCHEMA, table)
         )
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, (run,))
-            return cursor.fetchall()
+        return self._fetch(query, [run])
 
     def sweep(self, table: str, run: int) -> int:
         """Delete the rows that snapshot `run` did not see, and return how many they were."""
@@ -148,7 +162,7 @@ class Mirror:
     ) -> None:
         codec = self.codecs[table]
         self._ensure_stage(table)
-        columns = (*codec.columns, *_MARKS, "_deleted")
+        columns = (*codec.columns, *MARKS, "_deleted")
         copy = sql.SQL("copy {} ({}) from stdin").format(_stage_name(table), _identifiers(columns))
         attributes = tuple(codec.attributes.values())
         blank: list[Any] = [None] * len(attributes)
@@ -160,6 +174,9 @@ class Mirror:
                     for position, value in zip(codec.key_positions, key, strict=True):
                         values[position] = value
                     stream.write_row((*values, *dead))
+                elif codec.has_moment_arrays:
+                    held = (getattr(row, name) for name in attributes)
+                    stream.write_row((*map(_writable, held), *live))
                 else:
                     stream.write_row((*(getattr(row, name) for name in attributes), *live))
 
@@ -186,7 +203,7 @@ class Mirror:
 
     def _upsert(self, table: str, *, guarded: bool) -> sql.Composed:
         codec = self.codecs[table]
-        columns = (*codec.columns, *_MARKS)
+        columns = (*codec.columns, *MARKS)
         updates = [name for name in columns if name not in codec.table.key]
         guard = sql.SQL(
             " where (t._epoch, t._lsn) <= (excluded._epoch, excluded._lsn)" if guarded else ""
@@ -205,83 +222,41 @@ class Mirror:
             guard=guard,
         )
 
+    def _fetch(self, query: sql.Composed, parameters: list[Any]) -> list[Any]:
+        """Fetch rows, also those with dates and moments that Python can't hold."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            try:
+                return cursor.fetchall()
+            except psycopg.DataError:
+                cursor.adapters.register_loader("date", _DateLoader)
+                cursor.adapters.register_loader("timestamptz", _TimestamptzLoader)
+                cursor.execute(query, parameters)
+                return cursor.fetchall()
+
     def _execute(self, query: sql.Composed) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(query)
 
 
-def ensure_mirror_table(
-    connection: psycopg.Connection[Any], table: Table, indexes: Iterable[tuple[str, ...]]
-) -> list[str]:
-    """Create or alter a mirror table so that it has the definition's columns; return what was done.
-
-    A dropped legacy column stays in the mirror and becomes nullable; `indexes` are the columns by
-    which adapters look rows up, made unless the primary key begins with them.
-    """
-    present = _read_columns(connection, table.name)
-    with connection.cursor() as cursor:
-        if not present:
-            cursor.execute(_create(table))
-            done = [f"created {SCHEMA}.{table.name}"]
-        else:
-            done = []
-            for statement, what in _alterations(table, present):
-                cursor.execute(statement)
-                done.append(what)
-        for columns in indexes:
-            if table.key[: len(columns)] != columns:
-                cursor.execute(
-                    sql.SQL("create index if not exists {} on {} ({})").format(
-                        sql.Identifier(f"{table.name}_by_{'_'.join(columns)}"[:63]),
-                        sql.Identifier(SCHEMA, table.name),
-                        _identifiers(columns),
-                    )
-                )
-    return done
+def _make_arrays(values: Collection[Key], width: int) -> list[Any]:
+    """Make one array parameter per column of keys."""
+    return [_writable([value[i] for value in values]) for i in range(width)]
 
 
-def _create(table: Table) -> sql.Composed:
-    columns = [
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type))
-        for column in table.columns
-    ]
-    columns += [sql.SQL("{} bigint not null default 0").format(sql.Identifier(m)) for m in _MARKS]
-    return sql.SQL("create table {} ({}, primary key ({}))").format(
-        sql.Identifier(SCHEMA, table.name), sql.SQL(", ").join(columns), _identifiers(table.key)
+def _writable(value: Any) -> Any:
+    """Make texts of a list that holds other values beside dates and moments as text."""
+    if isinstance(value, list) and any(isinstance(one, OutlyingMoment) for one in value):
+        return [None if one is None else str(one) for one in value]
+    return value
+
+
+def _loaded(codec: TableCodec, columns: tuple[str, ...]) -> sql.Composed:
+    """Return the columns of `t` as a row has them: a key of them is equal to a row's."""
+    return sql.SQL(", ").join(
+        sql.SQL(load_expression(sql.Identifier("t", name).as_string(), codec.table.column(name)))
+        for name in columns
     )
-
-
-def _alterations(table: Table, present: dict[str, str]) -> list[tuple[sql.Composed, str]]:
-    name = sql.Identifier(SCHEMA, table.name)
-    wanted = {column.name: column.type for column in table.columns}
-    done = []
-    for column, type_ in wanted.items():
-        what = f"{SCHEMA}.{table.name}.{column}"
-        if column not in present:
-            statement = sql.SQL("alter table {} add column {} {}").format(
-                name,
-                sql.Identifier(column),
-                sql.SQL(type_),
-            )
-            done.append((statement, f"added {what} {type_}"))
-        elif present[column] != type_:
-            statement = sql.SQL("alter table {0} alter column {1} type {2} using {1}::{2}").format(
-                name,
-                sql.Identifier(column),
-                sql.SQL(type_),
-            )
-            done.append((statement, f"changed {what} from {present[column]} to {type_}"))
-    return done
-
-
-def _read_columns(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-            "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
-            (f'{SCHEMA}."{table}"',),
-        )
-        return dict(cursor.fetchall())
 
 
 def _join_values(codec: TableCodec, columns: tuple[str, ...]) -> sql.Composed:
@@ -296,7 +271,7 @@ def _join_values(codec: TableCodec, columns: tuple[str, ...]) -> sql.Composed:
 
 
 def _stage_name(table: str) -> sql.Identifier:
-    return sql.Identifier(f"stage_{table}"[:63])
+    return sql.Identifier(short_name(f"stage_{table}"))
 
 
 def _identifiers(names: Iterable[str], alias: str | None = None) -> sql.Composed:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
+from psycopg import sql
 
 from legacy_db.definition import Table, read_tables
 from pipeline.errors import Unreachable
 from pipeline.hub.definitions import keep_definitions, load_definitions
-from pipeline.translate.mirror import ensure_mirror_table
+from pipeline.translate.mirror_table import follow_table, missing_value
+from pipeline.translate.row_types import load_expression
 from pipeline.translate.rows import TableCodec
 
 if TYPE_CHECKING:
@@ -55,14 +57,21 @@ class MirrorTables:
     def open(self, hub: psycopg.Connection[Any]) -> dict[str, TableCodec]:
         """Make or alter the mirror tables, and return the codecs by table."""
         definitions = self._read(hub)
+        codecs = {}
         with hub.transaction():
             hub.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-            for table in definitions.values():
-                done = ensure_mirror_table(hub, table, self._indexes.get(table.name, ()))
-                if done:
-                    log.info("translate.mirror", module=self._module, done=done)
+            for name, table in definitions.items():
+                self._follow(hub, table)
+                codecs[name] = TableCodec(table, _read_missing(hub, table))
             keep_definitions(hub, self._module, definitions.values())
-        return {name: TableCodec(table) for name, table in definitions.items()}
+        return codecs
+
+    def _follow(self, hub: psycopg.Connection[Any], table: Table) -> None:
+        following = follow_table(hub, table, self._indexes.get(table.name, ()))
+        if following.done:
+            log.info("translate.mirror", module=self._module, done=following.done)
+        for doubt in following.doubts:
+            log.warning("translate.mirror_doubt", module=self._module, doubt=doubt)
 
     def refresh(self, hub: psycopg.Connection[Any]) -> bool:
         """Tell whether the legacy definitions differ from those that the mirror follows."""
@@ -82,6 +91,20 @@ class MirrorTables:
                 f"can't reach the legacy database for its tables' definitions ({reason}): is it "
                 "running, and is [legacy] url right?"
             ) from error
+
+
+def _read_missing(hub: psycopg.Connection[Any], table: Table) -> dict[str, Any]:
+    """Return what rows hold, by column, that are older than the column, as a row has it."""
+    missing = {}
+    for column in table.columns:
+        if column.missing is None:
+            continue
+        query = sql.SQL("select {} from (select {} as held) t").format(
+            sql.SQL(load_expression("t.held", column)), missing_value(column)
+        )
+        row = hub.execute(query).fetchone()
+        missing[column.name] = row[0] if row is not None else None
+    return missing
 
 
 def _make_indexes(adapters: Sequence[Adapter]) -> dict[str, list[tuple[str, ...]]]:

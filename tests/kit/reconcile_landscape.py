@@ -28,7 +28,7 @@ from pipeline.hub.migrate import migrate_hub
 from pipeline.reconcile.options import Options
 from pipeline.replicate.migrate import migrate_store
 from pipeline.settings import Settings, load_settings, read_variables
-from pipeline.translate.mirror import ensure_mirror_table
+from pipeline.translate.mirror_table import follow_table
 
 ORDERS = 200
 POLL_SECONDS = 0.02
@@ -173,7 +173,7 @@ def fill_mirror(settings: Settings, names: list[str]) -> None:
         psycopg.connect(settings.hub_url) as hub,
     ):
         for table in read_tables(legacy, settings.legacy.schema, names).values():
-            ensure_mirror_table(hub, table, [])
+            follow_table(hub, table, [])
             columns = sql.SQL(", ").join(sql.Identifier(one.name) for one in table.columns)
             source = sql.SQL("select {} from {}").format(
                 columns, sql.Identifier(table.schema, table.name)

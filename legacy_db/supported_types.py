@@ -1,0 +1,122 @@
+"""Which column types of PostgreSQL come through, and which type each has in the mirror.
+
+Enters: what the catalogue says of a column's type. Leaves: the mirror's type, or why there is none;
+docs/types.md says type by type what is lost. A domain counts as what it is made of, and a type that
+only the legacy database has (an enum, an extension's) gets the one that holds the same values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from legacy_db.definition import Table
+
+SUPPORTED = frozenset(
+    {
+        *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"),
+        *("text", "character varying", "character", "bpchar", "name", '"char"', "bytea"),
+        *("date", "timestamp without time zone", "timestamp with time zone", "interval"),
+        *("time without time zone", "time with time zone"),
+        *("uuid", "json", "jsonb", "inet", "cidr", "macaddr", "macaddr8", "oid", "bit"),
+        *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
+        *("int4multirange", "int8multirange", "nummultirange"),
+        *("datemultirange", "tsmultirange", "tstzmultirange"),
+        *("tsvector", "tsquery", "pg_lsn", "point", "line", "circle"),
+    }
+)
+"""Base types of the mirror's columns; arrays see below."""
+
+ARRAYS_OF = frozenset(
+    {
+        *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"),
+        *("text", "character varying", "character", "uuid", "date", "oid"),
+        *("timestamp without time zone", "timestamp with time zone", "time without time zone"),
+        *("inet", "cidr", "macaddr", "json", "jsonb"),
+    }
+)
+"""Element types whose arrays Debezium writes element by element."""
+
+_REPLACED = {"money": "numeric", "xml": "text"}
+"""What these are in the mirror: their own type would hang on the server's locale or its build."""
+_OF_EXTENSIONS = {"citext": "text", "hstore": "jsonb", "ltree": "text"}
+"""Types of extensions, which the hub's server need not have, by their bare names."""
+_MODIFIER = re.compile(r"\(.*?\)")
+_LEAVE_OUT = "leave the column out of the capture (column.exclude.list), or the table"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueType:
+    """A type with its domains resolved: `text` is format_type(), `kind` pg_type.typtype.
+
+    `name` is the bare name in pg_type and `builtin` whether it is PostgreSQL's own; of an array
+    these are the element's.
+    """
+
+    text: str
+    kind: str
+    name: str
+    builtin: bool
+    is_array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedColumn:
+    """A column that can't be mirrored, why, and what to do."""
+
+    table: str
+    column: str
+    type: str
+    reason: str
+    advice: str = _LEAVE_OUT
+
+
+def base_type(type_: str) -> str:
+    """Strip length, precision and scale: `numeric(12,2)` is `numeric`, `bit(3)[]` is `bit[]`."""
+    base = _MODIFIER.sub("", type_)
+    return "interval" if base.startswith("interval") and not base.endswith("[]") else base
+
+
+def mirror_type(found: CatalogueType) -> str:
+    """Return the mirror's type for a column; the native one when that can't be mirrored."""
+    if found.kind == "e":
+        return "text[]" if found.is_array else "text"
+    if found.builtin:
+        if found.is_array:
+            return found.text
+        base = base_type(found.text)
+        return base if base == "interval" else _REPLACED.get(base, found.text)
+    replaced = _OF_EXTENSIONS.get(found.name) if found.kind == "b" else None
+    if replaced is None or (found.is_array and found.name != "citext"):
+        return found.text
+    return f"{replaced}[]" if found.is_array else replaced
+
+
+def is_supported(type_: str) -> bool:
+    """Say whether a column whose mirror has this type comes through."""
+    base = base_type(type_)
+    if base.endswith("[]"):
+        return base.removesuffix("[]") in ARRAYS_OF
+    return base in SUPPORTED
+
+
+def find_unsupported(table: Table) -> list[UnsupportedColumn]:
+    """Return the columns of a table that can't be mirrored, with the reason of each."""
+    return [
+        UnsupportedColumn(
+            table.name, column.name, column.native or column.type, _reason(column.type)
+        )
+        for column in table.columns
+        if not is_supported(column.type)
+    ]
+
+
+def _reason(type_: str) -> str:
+    base = base_type(type_)
+    if base == "bit varying":
+        return "Debezium writes the value without its length: leading zeros would be lost"
+    if base.endswith("[]"):
+        return "Debezium does not write arrays of this type element by element"
+    return "Debezium writes no form of it from which the value can be read back"
