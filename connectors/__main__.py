@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors import commands
+from connectors import commands, status_commands
 from connectors.declaration import load_declarations
 from connectors.errors import Configuration, IsthmusError, Unreachable
 from connectors.target import EVENT_PARTITIONS, Target
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one return per 
         case "apply":
             return commands.apply(target, as_json=options.json, remove=options.remove)
         case "status":
-            return commands.status(target, as_json=options.json)
+            return status_commands.status(target, as_json=options.json, watch=options.watch)
         case "restart":
             return commands.restart(target, names, everything=options.all)
         case "delete":
@@ -95,7 +95,8 @@ def _build_parser() -> argparse.ArgumentParser:
     add("plan", "show what would be changed; 1 when anything differs")
     apply = add("apply", "make what is declared and wait until it runs")
     apply.add_argument("--remove", action="store_true", help="delete what is not declared any more")
-    add("status", "states of connectors and tasks; 1 unless all of them run")
+    status = add("status", "states, lag and progress; 1 unless all of them run")
+    status.add_argument("--watch", action="store_true", help="draw it anew until Ctrl-C")
     restart = add("restart", "restart what has failed")
     restart.add_argument("--all", action="store_true", help="also what has not failed")
     delete = add("delete", "delete a connector")

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors import operate
-from connectors.apply import apply_site, first_trace_line, open_servers, plan_site
+from connectors.apply import apply_site, open_servers, plan_site
 from connectors.client import ConnectClient
 from connectors.plan import Action, Severity
 
@@ -48,24 +48,6 @@ def apply(target: Target, *, as_json: bool, remove: bool) -> int:
     else:
         sys.stdout.write(f"{len(done.changes)} differences, applied\n")
     return 0
-
-
-def status(target: Target, *, as_json: bool) -> int:
-    """Show the states of the site's connectors and their tasks; 1 unless all of them run."""
-    facts = operate.read_states(ConnectClient(target.connect_url), target)
-    if as_json:
-        _print_json({"connectors": facts})
-    else:
-        table = Table("connector", "state", "task", "task's state", "trace")
-        for fact in facts:
-            tasks = fact["tasks"] or [{"id": "-", "state": "-"}]
-            for task in tasks:
-                line = first_trace_line(task) or first_trace_line(fact)
-                table.add_row(
-                    fact["name"], fact["state"], str(task["id"]), task["state"], Text(line)
-                )
-        Console().print(table)
-    return 0 if all(operate.is_running(fact) for fact in facts) else 1
 
 
 def restart(target: Target, names: list[str], *, everything: bool) -> int:

@@ -10,10 +10,11 @@ import json
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connectors.health.finding import Limits
 from pipeline.errors import Configuration
 
 SITE_FILE = "isthmus.toml"
@@ -47,6 +48,14 @@ class Legacy:
 
 
 @dataclass(frozen=True, slots=True)
+class Care:
+    """How closely the connectors are watched; see `connectors.health.finding.Limits`."""
+
+    limits: Limits = field(default_factory=Limits)
+    interval_s: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One site. Paths are absolute; `adapters` is an importable package."""
 
@@ -65,6 +74,7 @@ class Settings:
     legacy: Legacy
     regions: dict[str, Region]
     failpoint: str | None
+    care: Care = field(default_factory=Care)
 
     @property
     def state_folder(self) -> Path:
@@ -145,7 +155,18 @@ def _build_settings(root: Path, reader: _Reader) -> Settings:
         ),
         regions={name: Region(name, url) for name, url in reader.regions().items()},
         failpoint=os.environ.get("ISTHMUS_FAILPOINT") or None,
+        care=_build_care(reader),
     )
+
+
+def _build_care(reader: _Reader) -> Care:
+    known = Limits()
+
+    def number(key: str) -> int:
+        return reader.number("care", key, default=getattr(known, key))
+
+    limits = Limits(number("slot_bytes_warning"), number("slot_bytes_max"), number("silence_s_max"))
+    return Care(limits, reader.number("care", "interval_s", default=Care().interval_s))
 
 
 class _Reader:
@@ -157,6 +178,7 @@ class _Reader:
         "connect": {"url"},
         "registry": {"url"},
         "hub": {"url"},
+        "care": {"slot_bytes_warning", "slot_bytes_max", "silence_s_max", "interval_s"},
         "legacy": {"engine", "schema", "url", "owner_url"},
     }
 

@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from connectors import commands
+from connectors import commands, status_commands
 from connectors.declaration import load_declarations
 from connectors.target import Target
+from pipeline.care.translators import read_translators
 from pipeline.cli.options import JsonOption, SiteOption
 from pipeline.settings import load_settings, read_variables
 
@@ -57,9 +58,24 @@ def apply(
 
 
 @app.command()
-def status(site: SiteOption = Path(), json: JsonOption = False) -> None:  # noqa: FBT002 - typer's flags
-    """Show the states of connectors and tasks; exit code 1 unless all of them run."""
-    raise typer.Exit(commands.status(read_target(site), as_json=json))
+def status(
+    site: SiteOption = Path(),
+    watch: Annotated[  # noqa: FBT002 - typer's flags
+        bool, typer.Option("--watch", help="Draw it anew every 2 s, until Ctrl-C.")
+    ] = False,
+    json: JsonOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """Show states, lag, snapshots and what is wrong; exit code 1 unless all of them run."""
+    settings = load_settings(site)
+    raise typer.Exit(
+        status_commands.status(
+            read_target(site),
+            as_json=json,
+            watch=watch,
+            limits=settings.care.limits,
+            read_translators=lambda: read_translators(settings.hub_url, _say),
+        )
+    )
 
 
 @app.command()
@@ -113,3 +129,7 @@ def show_offsets(
 ) -> None:
     """Show each connector's committed source offset."""
     raise typer.Exit(commands.offsets(read_target(site), names or [], as_json=json))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

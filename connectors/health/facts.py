@@ -1,0 +1,189 @@
+"""What is known of one module's capture at one moment, read from all sides.
+
+Enters: nothing. Leaves: values that rules, `status` and the care of a running site share; None
+stands for what is not there or could not be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from connectors.plan import Publication
+
+MISSING = "MISSING"
+FAILED = "FAILED"
+RUNNING = "RUNNING"
+STOPPED = "STOPPED"
+RESTING = ("PAUSED", STOPPED)
+"""States that a person asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A connector or one of its tasks; `trace` is the whole trace of a failure."""
+
+    name: str
+    state: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorFacts:
+    """A connector as Connect has it; `parts` holds itself first, then its tasks."""
+
+    name: str
+    parts: tuple[Part, ...] = ()
+    config: Mapping[str, str] | None = None
+    offset: Mapping[str, Any] | None = None
+
+    @property
+    def state(self) -> str:
+        """The connector's own state; MISSING when Connect does not know it."""
+        return self.parts[0].state if self.parts else MISSING
+
+    @property
+    def runs(self) -> bool:
+        """Whether it and its tasks run."""
+        return len(self.parts) > 1 and all(part.state == RUNNING for part in self.parts)
+
+    @property
+    def failure(self) -> Part | None:
+        """The first part that has failed, tasks before the connector: they say why."""
+        failed = [part for part in self.parts if part.state == FAILED]
+        return failed[-1] if failed else None
+
+    @property
+    def reads_snapshot(self) -> bool:
+        """Whether its offset says that an initial snapshot has begun and has not ended."""
+        offset = self.offset or {}
+        return bool(offset.get("snapshot")) and not offset.get("snapshot_completed", False)
+
+    @property
+    def lsn(self) -> int | None:
+        """The position behind which it goes on: of the last commit, or of the last row it sent."""
+        offset = self.offset or {}
+        known = [offset[key] for key in ("lsn_commit", "lsn_proc", "lsn") if offset.get(key)]
+        return int(known[0]) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFacts:
+    """A replication slot; positions are LSNs as numbers."""
+
+    name: str
+    active_pid: int | None = None
+    restart_lsn: int | None = None
+    confirmed_lsn: int | None = None
+    wal_status: str | None = None
+    safe_wal_bytes: int | None = None
+    failover: bool = False
+    synced: bool = False
+    invalidation: str | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the log that it needs is gone: nothing can be read from it any more."""
+        return self.wal_status == "lost" or self.invalidation is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """The legacy database: which one it is, how far its log has come, and a module's side of it."""
+
+    system: str
+    timeline: int | None
+    lsn: int
+    slot: SlotFacts | None
+    publication: Publication | None
+
+    @property
+    def lag_bytes(self) -> int | None:
+        """How much log the connector has not confirmed yet."""
+        if self.slot is None or self.slot.confirmed_lsn is None:
+            return None
+        return max(0, self.lsn - self.slot.confirmed_lsn)
+
+    @property
+    def retained_bytes(self) -> int | None:
+        """How much log the slot keeps on the disk."""
+        if self.slot is None or self.slot.restart_lsn is None:
+            return None
+        return max(0, self.lsn - self.slot.restart_lsn)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSource:
+    """What was seen of a legacy database before: which one, its timeline, its highest position."""
+
+    system: str
+    timeline: int | None
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogFacts:
+    """The ends of a change log: its offsets, and when its last record was written (ms, or None)."""
+
+    low: int
+    high: int
+    last_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatorFacts:
+    """How far a module's translator is, as the hub has it."""
+
+    epoch: int
+    lsn: int
+    offset: int
+    snapshot: str
+    incremental: bool
+    emissions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """One module's capture at `now_ms`; `wanted` is its connector's declared config.
+
+    What only somebody who keeps watching knows: `seen` of the legacy database in this epoch,
+    `agreed`, the config in which declaration and Connect were last equal, and for how long it has
+    been `running_s`.
+    """
+
+    module: str
+    now_ms: int
+    connector: ConnectorFacts
+    wanted: Mapping[str, str] | None = None
+    wanted_publication: Publication | None = None
+    source: SourceFacts | None = None
+    log: LogFacts | None = None
+    translator: TranslatorFacts | None = None
+    seen: SeenSource | None = None
+    agreed: Mapping[str, str] | None = None
+    running_s: float | None = None
+
+    @property
+    def silence_s(self) -> float | None:
+        """How old the last record of the change log is."""
+        if self.log is None or self.log.last_ms is None:
+            return None
+        return max(0.0, (self.now_ms - self.log.last_ms) / 1000)
+
+
+def format_bytes(number: int) -> str:
+    """Write a number of bytes in the unit that a person reads best."""
+    size = float(number)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:  # noqa: PLR2004 - the step of the units
+            return f"{size:.3g} {unit}" if unit != "bytes" else f"{number} bytes"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def format_lsn(lsn: int) -> str:
+    """Write a position as PostgreSQL does."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"

@@ -1,0 +1,87 @@
+"""Gathers the facts of every module: from Connect, the legacy database and the change logs.
+
+Enters: a Target and open connections. Leaves: one `ModuleFacts` per declared module.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from connectors.health.facts import ConnectorFacts, ModuleFacts, Part
+from connectors.health.source import read_sources
+from connectors.target import desired_state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import psycopg
+
+    from connectors.client import ConnectClient
+    from connectors.health.facts import SourceFacts, TranslatorFacts
+    from connectors.health.log_end import LogReader
+    from connectors.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where facts are read; `owner` is None when the legacy database can't be asked."""
+
+    connect: ConnectClient
+    logs: LogReader
+    owner: psycopg.Connection | None
+
+
+def gather(
+    target: Target,
+    sources: Sources,
+    translators: Mapping[str, TranslatorFacts] | None = None,
+) -> dict[str, ModuleFacts]:
+    """Gather the facts of all declared modules as of now."""
+    names = {module: target.names(module) for module in target.declarations}
+    connectors = {
+        module: read_connector(sources.connect, one.connector) for module, one in names.items()
+    }
+    databases: dict[str, SourceFacts] = {}
+    if sources.owner is not None:
+        databases = read_sources(sources.owner, names.values())
+    logs = sources.logs.read_ends([one.changes for one in names.values()])
+    desired = desired_state(target)
+    now_ms = time.time_ns() // 1_000_000
+    known = translators or {}
+    return {
+        module: ModuleFacts(
+            module,
+            now_ms,
+            connectors[module],
+            wanted=desired.connectors[one.connector],
+            wanted_publication=desired.publications.get(one.publication),
+            source=databases.get(module),
+            log=logs.get(one.changes),
+            translator=known.get(module),
+        )
+        for module, one in names.items()
+    }
+
+
+def read_connector(client: ConnectClient, name: str) -> ConnectorFacts:
+    """Read a connector's states, config and offset; without parts when Connect has none."""
+    config = client.read_config(name)
+    if config is None:
+        return ConnectorFacts(name)
+    status = client.read_status(name)
+    facts = ConnectorFacts(name, _read_parts(status), config)
+    offsets = client.read_offsets(name)
+    offset = next((entry["offset"] for entry in offsets if entry.get("offset")), None)
+    return replace(facts, offset=offset)
+
+
+def _read_parts(status: Mapping[str, Any] | None) -> tuple[Part, ...]:
+    if status is None:
+        return (Part("connector", "UNASSIGNED"),)
+    tasks = ((f"task {task['id']}", task) for task in status["tasks"])
+    return tuple(
+        Part(name, part["state"], str(part.get("trace") or ""))
+        for name, part in (("connector", status["connector"]), *tasks)
+    )

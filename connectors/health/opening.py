@@ -1,0 +1,33 @@
+"""Opens what facts are read from, and closes it again; a legacy database that is away is no end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from connectors.client import ConnectClient
+from connectors.database import connect_owner
+from connectors.errors import Unreachable
+from connectors.health.gather import Sources
+from connectors.health.log_end import LogReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import psycopg
+
+    from connectors.target import Target
+
+
+@contextmanager
+def open_sources(target: Target, tell: Callable[[str], None]) -> Iterator[Sources]:
+    """Open Connect, Kafka and the legacy database; `tell` hears that the latter is not there."""
+    with ExitStack() as stack:
+        logs = LogReader(target.bootstrap_servers)
+        stack.callback(logs.close)
+        owner: psycopg.Connection | None = None
+        try:
+            owner = stack.enter_context(connect_owner(target.owner_url))
+        except Unreachable as error:
+            tell(str(error))
+        yield Sources(ConnectClient(target.connect_url), logs, owner)

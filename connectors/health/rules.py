@@ -1,0 +1,94 @@
+"""The rules of care: from the facts of one module's capture to what is wrong with it.
+
+Enters: facts and limits. Leaves: findings, gravest cause first; where the log itself is at stake,
+what follows from that is not told again. Pure. The figures behind them are in
+docs/operating-connectors.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors.health.config_rules import find_config
+from connectors.health.database_rules import find_database, find_publication, find_slot
+from connectors.health.facts import MISSING, RESTING
+from connectors.health.failures import explain_hopeless, first_line
+from connectors.health.finding import Finding, Kind, Remedy, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connectors.health.facts import ModuleFacts
+    from connectors.health.finding import Limits
+
+HEARTBEATS_MIN = 5
+"""A connector is silent only after so many heartbeats were due."""
+
+
+def find(facts: ModuleFacts, limits: Limits) -> list[Finding]:
+    """List what is wrong with one module's capture; nothing when all is well."""
+    broken = [*find_database(facts), *find_slot(facts, limits), *find_publication(facts)]
+    found = [*broken, *find_config(facts)]
+    stopping = any(one.remedy is Remedy.STOP for one in found)
+    return [*found, *_find_connector(facts, limits, stopping=stopping)]
+
+
+def _find_connector(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> Iterator[Finding]:
+    connector, module = facts.connector, facts.module
+    if connector.state == MISSING:
+        yield _missing(facts)
+    elif connector.state in RESTING:
+        if not stopping:
+            text = (
+                f"connector {connector.name} is {connector.state}: it captures nothing, and its "
+                f"slot keeps the legacy database's log: `isthmus connectors resume {module}`"
+            )
+            yield Finding(module, Kind.CONNECTOR_RESTING, Severity.WARNING, text)
+    elif connector.failure is not None:
+        # what is being stopped for a graver cause is not started again
+        yield _failed(facts, remedy=Remedy.NONE if stopping else Remedy.RESTART)
+    else:
+        yield from _silent(facts, limits, stopping=stopping)
+
+
+def _missing(facts: ModuleFacts) -> Finding:
+    name = facts.connector.name
+    if facts.agreed is None:
+        text = f"connector {name} is declared, and Connect has none: `isthmus connectors apply`"
+        return Finding(facts.module, Kind.CONNECTOR_MISSING, Severity.ERROR, text)
+    text = (
+        f"connector {name} was deleted, and not by `isthmus connectors delete`: nothing is "
+        "captured, and its slot keeps the legacy database's log; `isthmus connectors apply` makes "
+        "it again, and it goes on where it was"
+    )
+    return Finding(facts.module, Kind.CONNECTOR_MISSING, Severity.ERROR, text, Remedy.APPLY)
+
+
+def _failed(facts: ModuleFacts, remedy: Remedy) -> Finding:
+    connector = facts.connector
+    part = connector.failure
+    assert part is not None  # noqa: S101 - the caller has seen it
+    answer = explain_hopeless(part.trace, facts.module)
+    text = f"connector {connector.name}: {part.name} has failed: {first_line(part.trace)}"
+    if answer is not None:
+        text, remedy = f"{text}; a restart can't help: {answer}", Remedy.NONE
+    return Finding(facts.module, Kind.CONNECTOR_FAILED, Severity.ERROR, text, remedy)
+
+
+def _silent(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> Iterator[Finding]:
+    connector, silence_s = facts.connector, facts.silence_s
+    if not connector.runs or silence_s is None or facts.running_s is None:
+        return
+    wanted = facts.wanted or {}
+    interval_s = int(wanted.get("heartbeat.interval.ms", "0")) / 1000
+    limit_s = max(limits.silence_s_max, HEARTBEATS_MIN * interval_s)
+    if min(silence_s, facts.running_s) < limit_s:
+        return
+    text = (
+        f"connector {connector.name} is RUNNING, but has written nothing for {silence_s:.0f} s, "
+        f"not even a heartbeat (each {interval_s:g} s): see Connect's log, and what its session "
+        "in the legacy database waits for (pg_stat_activity)"
+    )
+    # a snapshot that is restarted begins again: it may only be waiting for a lock
+    remedy = Remedy.NONE if stopping or connector.reads_snapshot else Remedy.RESTART
+    yield Finding(facts.module, Kind.CONNECTOR_SILENT, Severity.ERROR, text, remedy)

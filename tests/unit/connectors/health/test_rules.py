@@ -1,0 +1,321 @@
+"""The rules of care: facts of one module's capture in, findings out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from connectors.health.facts import (
+    ConnectorFacts,
+    LogFacts,
+    ModuleFacts,
+    Part,
+    SeenSource,
+    SlotFacts,
+    SourceFacts,
+    TranslatorFacts,
+)
+from connectors.health.finding import Finding, Kind, Limits, Remedy, Severity
+from connectors.health.rules import find
+from connectors.plan import Publication
+
+RUNS = (Part("connector", "RUNNING"), Part("task 0", "RUNNING"))
+CONFIG = {
+    "table.include.list": r"erp\.ord_hdr,erp\.ord_lin",
+    "slot.name": "isthmus_retail_sales",
+    "heartbeat.interval.ms": "3000",
+    "transforms.epoch.value.literal": "1",
+    "max.batch.size": "2048",
+}
+SLOT = SlotFacts("isthmus_retail_sales", 77, 9_000, 9_900, "reserved", None)
+PUBLICATION = Publication(("erp.ord_hdr", "erp.ord_lin"))
+CONNECTOR = ConnectorFacts("retail.sales", RUNS, CONFIG, {"lsn": 9_950, "lsn_commit": 9_900})
+WELL = ModuleFacts(
+    "sales",
+    now_ms=1_000_000,
+    connector=CONNECTOR,
+    wanted=CONFIG,
+    wanted_publication=PUBLICATION,
+    source=SourceFacts("7", 1, 10_000, SLOT, PUBLICATION),
+    log=LogFacts(0, 500, 999_000),
+    translator=TranslatorFacts(1, 9_900, 499, "complete", incremental=False, emissions=0),
+    seen=SeenSource("7", 1, 9_990),
+    agreed=CONFIG,
+    running_s=1_000.0,
+)
+LIMITS = Limits()
+
+
+def source(**changes: object) -> ModuleFacts:
+    """Give the facts of a well module with another side of the legacy database."""
+    assert WELL.source is not None
+    return replace(WELL, source=replace(WELL.source, **changes))  # type: ignore[arg-type]
+
+
+def connector(**changes: object) -> ModuleFacts:
+    """Give the facts of a well module with another connector."""
+    return replace(WELL, connector=replace(CONNECTOR, **changes))  # type: ignore[arg-type]
+
+
+def failed(trace: str) -> ModuleFacts:
+    """Give the facts of a module whose task has failed with a trace."""
+    return connector(parts=(RUNS[0], Part("task 0", "FAILED", trace)))
+
+
+def only(facts: ModuleFacts) -> Finding:
+    """Give the one finding that there is."""
+    (found,) = find(facts, LIMITS)
+    return found
+
+
+def test_nothing_is_found_where_all_is_well() -> None:
+    """A running connector with its slot, publication, config and fresh records has no finding."""
+    assert find(WELL, LIMITS) == []
+
+
+def test_what_could_not_be_read_is_not_judged() -> None:
+    """Without the legacy database, the log and anything remembered nothing is concluded."""
+    blind = ModuleFacts("sales", 0, CONNECTOR, wanted=CONFIG, wanted_publication=PUBLICATION)
+    assert find(blind, LIMITS) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "remedy", "words"),
+    [
+        (source(publication=None), Kind.PUBLICATION_MISSING, Remedy.STOP, "apply"),
+        (
+            source(publication=Publication(("erp.ord_hdr",))),
+            Kind.PUBLICATION_CHANGED,
+            Remedy.STOP,
+            "lost erp.ord_lin",
+        ),
+        (
+            source(publication=replace(PUBLICATION, operations="insert, update, delete")),
+            Kind.PUBLICATION_CHANGED,
+            Remedy.STOP,
+            "leaves out truncate",
+        ),
+        (
+            source(publication=replace(PUBLICATION, filtered=("erp.ord_lin",))),
+            Kind.PUBLICATION_CHANGED,
+            Remedy.STOP,
+            "filters rows or columns of erp.ord_lin",
+        ),
+        (source(slot=None), Kind.SLOT_MISSING, Remedy.STOP, "snapshot --again sales"),
+        (
+            source(slot=replace(SLOT, wal_status="lost", restart_lsn=None)),
+            Kind.SLOT_LOST,
+            Remedy.STOP,
+            "snapshot --again sales",
+        ),
+        (
+            source(slot=replace(SLOT, invalidation="wal_removed")),
+            Kind.SLOT_LOST,
+            Remedy.STOP,
+            "wal_removed",
+        ),
+        (source(lsn=9_800), Kind.DATABASE_WENT_BACK, Remedy.STOP, "0/2648"),
+        (source(system="8"), Kind.DATABASE_CHANGED, Remedy.STOP, "system 8"),
+        (source(timeline=2), Kind.DATABASE_WENT_BACK, Remedy.STOP, "timeline 1 became 2"),
+        (
+            connector(config={**CONFIG, "table.include.list": "erp.ord_hdr"}),
+            Kind.CONFIG_EDITED,
+            Remedy.STOP,
+            "table.include.list",
+        ),
+    ],
+)
+def test_what_loses_changes_stops_the_connector_and_is_doubted(
+    facts: ModuleFacts, kind: Kind, remedy: Remedy, words: str
+) -> None:
+    """Each of these is one ERROR that stops the connector, opens a doubt and says what to run."""
+    found = only(facts)
+    assert (found.kind, found.severity, found.remedy) == (kind, Severity.ERROR, remedy)
+    assert found.doubt
+    assert words in found.text
+
+
+def test_a_failed_over_database_goes_on() -> None:
+    """A new timeline whose slot was kept in step is only told."""
+    found = only(source(timeline=2, slot=replace(SLOT, failover=True)))
+    assert (found.kind, found.severity, found.remedy) == (
+        Kind.DATABASE_FAILED_OVER,
+        Severity.INFO,
+        Remedy.NONE,
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seen": None, "connector": replace(CONNECTOR, offset={"lsn": 10_001})},
+        {"seen": None, "translator": TranslatorFacts(1, 10_001, 0, "complete", False, 0)},
+    ],
+)
+def test_whoever_was_further_shows_that_a_database_went_back(changes: dict[str, object]) -> None:
+    """Connect's offset or the hub's position beyond the database's is proof enough."""
+    facts = replace(WELL, **changes)  # type: ignore[arg-type]
+    assert only(facts).kind is Kind.DATABASE_WENT_BACK
+
+
+def test_a_position_of_an_epoch_before_says_nothing() -> None:
+    """Once a new epoch is declared, the hub's older position is of another count."""
+    config = {**CONFIG, "transforms.epoch.value.literal": "2"}
+    fresh = replace(WELL, seen=None, wanted=config, agreed=config)
+    fresh = replace(fresh, connector=ConnectorFacts("retail.sales", RUNS, config, {"lsn": 100}))
+    assert fresh.source is not None
+    assert find(replace(fresh, source=replace(fresh.source, lsn=200)), LIMITS) == []
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        # a table that is declared and not applied yet, and one that is applied away just now
+        replace(WELL, wanted_publication=Publication((*PUBLICATION.tables, "erp.shipmt"))),
+        replace(
+            source(publication=Publication(("erp.ord_hdr",))),
+            wanted_publication=Publication(("erp.ord_hdr",)),
+        ),
+        source(publication=Publication((), all_tables=True)),
+        source(publication=Publication((*PUBLICATION.tables, "erp.shipmt"))),
+        connector(offset=None),
+    ],
+)
+def test_an_apply_at_work_is_no_loss(facts: ModuleFacts) -> None:
+    """Tables that are only declared, only captured or published besides stop nothing."""
+    assert find(facts, LIMITS) == []
+
+
+def test_a_slot_of_a_connector_that_has_no_offset_yet_may_be_missing() -> None:
+    """A connector that was created just now makes its slot itself."""
+    fresh = replace(source(slot=None), connector=replace(CONNECTOR, offset=None))
+    assert find(fresh, LIMITS) == []
+
+
+def test_a_signal_table_must_stay_published() -> None:
+    """Incremental snapshots never end without their signal table: its loss is told, too."""
+    signals = {**CONFIG, "signal.data.collection": "erp.sales_signal"}
+    facts = replace(
+        connector(config=signals),
+        wanted=signals,
+        agreed=signals,
+        wanted_publication=Publication((*PUBLICATION.tables, "erp.sales_signal")),
+    )
+    assert "lost erp.sales_signal" in only(facts).text
+
+
+@pytest.mark.parametrize(
+    ("slot", "lsn", "severity"),
+    [
+        (SLOT, 1_100_000_000, Severity.WARNING),
+        (SLOT, 10_100_000_000, Severity.ERROR),
+        (replace(SLOT, wal_status="unreserved"), 10_000, Severity.ERROR),
+        (replace(SLOT, safe_wal_bytes=150_000_000), 200_000_000, Severity.WARNING),
+    ],
+)
+def test_a_slot_that_grows_is_told_with_figures(
+    slot: SlotFacts, lsn: int, severity: Severity
+) -> None:
+    """Beyond the limits, or near the server's own, a slot is told; nothing is stopped for it."""
+    found = only(source(slot=slot, lsn=lsn))
+    assert (found.kind, found.severity, found.remedy) == (Kind.SLOT_GROWS, severity, Remedy.NONE)
+    assert slot.name in found.text
+
+
+def test_a_connector_that_was_deleted_is_made_again_only_where_it_was_before() -> None:
+    """Deleted behind our back it may be applied again; one that never was is only told."""
+    gone = replace(WELL, connector=ConnectorFacts("retail.sales"))
+    assert (only(gone).kind, only(gone).remedy) == (Kind.CONNECTOR_MISSING, Remedy.APPLY)
+    assert only(replace(gone, agreed=None)).remedy is Remedy.NONE
+
+
+def test_a_harmless_edit_is_named_and_not_stopped() -> None:
+    """A setting that loses nothing is a warning that `--heal` may put right."""
+    found = only(connector(config={**CONFIG, "max.batch.size": "1"}))
+    assert (found.kind, found.severity) == (Kind.CONFIG_EDITED, Severity.WARNING)
+    assert (found.remedy, found.doubt) == (Remedy.APPLY, False)
+    assert "max.batch.size" in found.text
+
+
+def test_a_declaration_that_is_not_applied_yet_is_no_edit() -> None:
+    """Where only the declaration has changed since both agreed, nothing is stopped."""
+    wanted = {**CONFIG, "table.include.list": "erp.ord_hdr"}
+    found = only(replace(WELL, wanted=wanted))
+    assert (found.kind, found.severity) == (Kind.CONFIG_NOT_APPLIED, Severity.INFO)
+    unknown = only(replace(WELL, wanted=wanted, agreed=None))
+    assert (unknown.kind, unknown.remedy) == (Kind.CONFIG_NOT_APPLIED, Remedy.NONE)
+
+
+def test_a_resting_connector_is_left_so() -> None:
+    """Whoever paused or stopped it meant it: it is told what that costs, and not resumed."""
+    found = only(connector(parts=(Part("connector", "STOPPED"),)))
+    assert (found.kind, found.remedy) == (Kind.CONNECTOR_RESTING, Remedy.NONE)
+
+
+def test_a_failure_that_may_pass_is_restarted() -> None:
+    """A lost connection is answered with a restart; the trace's first and last cause are told."""
+    trace = "ConnectException: stopped\n\tat x\nCaused by: java.io.EOFException: gone"
+    found = only(failed(trace))
+    assert found.remedy is Remedy.RESTART
+    assert "stopped <- java.io.EOFException: gone" in found.text
+
+
+@pytest.mark.parametrize(
+    ("trace", "words"),
+    [
+        ("x, but this is no longer available on the server. Reconfigure", "--again sales"),
+        ('ERROR: can no longer access replication slot "s"', "slot is lost"),
+        ("Publication autocreation is disabled, please create one", "publication is gone"),
+        ("Caused by: org.apache.kafka.common.errors.RecordTooLargeException: 30", "record_bytes"),
+        ('FATAL: password authentication failed for user "c"', "can't log in"),
+        ("ERROR: permission denied for table ord_hdr", "lacks a right"),
+        ("Could not find first log file name in binary log index file", "--again sales"),
+    ],
+)
+def test_a_failure_that_a_restart_cannot_mend_is_named(trace: str, words: str) -> None:
+    """It is not restarted, and its message says what is to be done."""
+    found = only(failed(trace))
+    assert found.remedy is Remedy.NONE
+    assert "a restart can't help" in found.text
+    assert words in found.text
+
+
+def test_a_failed_connector_is_not_restarted_where_it_is_to_be_stopped() -> None:
+    """A dropped slot makes the task fail, too: the graver finding decides."""
+    facts = replace(failed("EOF"), source=source(slot=None).source)
+    found = find(facts, LIMITS)
+    assert [one.kind for one in found] == [Kind.SLOT_MISSING, Kind.CONNECTOR_FAILED]
+    assert [one.remedy for one in found] == [Remedy.STOP, Remedy.NONE]
+
+
+def silent(**changes: object) -> ModuleFacts:
+    """Give the facts of a module whose log was written two minutes ago."""
+    return replace(WELL, log=LogFacts(0, 500, 880_000), **changes)  # type: ignore[arg-type]
+
+
+def test_a_connector_without_heartbeats_is_restarted() -> None:
+    """RUNNING says nothing when not even heartbeats arrive."""
+    found = only(silent())
+    assert (found.kind, found.remedy) == (Kind.CONNECTOR_SILENT, Remedy.RESTART)
+    assert "120 s" in found.text
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        silent(running_s=5.0),
+        silent(running_s=None),
+        silent(wanted=CONFIG | {"heartbeat.interval.ms": "60000"}, agreed=None,
+               connector=replace(CONNECTOR, config=CONFIG | {"heartbeat.interval.ms": "60000"})),
+    ],
+)  # fmt: skip
+def test_one_that_has_just_begun_or_is_not_due_is_not_silent(facts: ModuleFacts) -> None:
+    """A connector that was resumed a moment ago, or beats seldom, is given its time."""
+    assert find(facts, LIMITS) == []
+
+
+def test_a_snapshot_is_never_restarted_for_its_silence() -> None:
+    """It would begin again: whatever it waits for, that is only told."""
+    reading = replace(CONNECTOR, offset={"lsn": 9_900, "snapshot": "INITIAL"})
+    assert only(silent(connector=reading)).remedy is Remedy.NONE
