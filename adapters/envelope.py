@@ -7,8 +7,10 @@ one of a closed set of values; rows keep their images as raw JSON, decoded where
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -18,10 +20,14 @@ from adapters.position import parse_transaction_id
 UNAVAILABLE = "__isthmus_unavailable_value__"
 """Stands for an unchanged out-of-line value; declared as unavailable.value.placeholder."""
 
-_UNAVAILABLE_BYTES = (
-    UNAVAILABLE.encode(),
-    base64.b64encode(UNAVAILABLE.encode())[:36],  # as a bytea column has it, without padding
-)
+_MARK = UNAVAILABLE.encode()
+# as a bytea column has it, without padding
+_MARK_OF_BYTES = base64.b64encode(_MARK)[:36]
+# as an array of whole numbers has it, and one of UUIDs
+_MARK_OF_NUMBERS = ",".join(map(str, _MARK)).encode()
+_MARK_OF_UUIDS = str(
+    UUID(bytes=hashlib.md5(_MARK, usedforsecurity=False).digest(), version=3)
+).encode()
 _INCREMENTAL = "incremental"
 _OLD_KEY_HEADER = "__debezium.oldkey"
 Headers = Any
@@ -181,7 +187,12 @@ def _make_row(
 ) -> RowChange:
     transaction = envelope.transaction
     after = _image(envelope.after)
-    unavailable = after is not None and any(mark in after for mark in _UNAVAILABLE_BYTES)
+    unavailable = after is not None and (
+        _MARK in after
+        or _MARK_OF_BYTES in after
+        or _MARK_OF_NUMBERS in after
+        or _MARK_OF_UUIDS in after
+    )
     old_key = None
     if unavailable:
         old_key = next((v for name, v in headers or () if name == _OLD_KEY_HEADER), None)

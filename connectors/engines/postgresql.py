@@ -37,6 +37,7 @@ class PostgreSQL:
         (r"database\.dbname|slot\.name|publication\..*|heartbeat\.action\.query", NAMED),
         (r"schema\.(include|exclude)\.list", NAMED),
         (r"plugin\.name|publish\.via\.partition\.root", DECODED),
+        (r"(interval|hstore|binary)\.handling\.mode|include\.unknown\.datatypes", DECODED),
     )
 
     def check_names(self, names: ModuleNames) -> None:
@@ -65,6 +66,11 @@ class PostgreSQL:
             "publication.autocreate.mode": "disabled",
             "publish.via.partition.root": "true",
             "table.include.list": list_tables(self, declaration),
+            # the forms of values that lose nothing: docs/types.md
+            "interval.handling.mode": "string",
+            "hstore.handling.mode": "json",
+            # or a column of a type that Debezium does not know would be null in every change
+            "include.unknown.datatypes": "true",
             # a message outside transactions can be lost when a connector starts again behind an
             # END, and what follows it links to it all the same: the log would seem to have a hole
             "heartbeat.action.query": (
