@@ -22,11 +22,11 @@ RUN python - <<'PY'
 import shutil
 from pathlib import Path
 
-from pipeline.local_stack.artifacts import DEBEZIUM, read_lock
+from pipeline.local_stack.artifacts import PLUGINS, read_lock
 from pipeline.local_stack.download import artifact_cache, fetch, repositories, unpack
 
 for artifact in read_lock():
-    if artifact.bundle == DEBEZIUM:
+    if artifact.bundle == PLUGINS["postgresql"]:
         fetch(artifact, artifact_cache(), repositories(), lambda _: None)
         folder = unpack(artifact, artifact_cache())
         shutil.copytree(folder, Path.home() / "plugins", dirs_exist_ok=True)

@@ -124,6 +124,13 @@ def known_modules(folder: Path) -> tuple[str, ...]:
     return tuple(modules)
 
 
+def known_engines(folder: Path) -> tuple[str, ...]:
+    """Name the engines that the files in `folder` declare; () where there are no files yet."""
+    paths = _list_files(folder) if folder.is_dir() and any(folder.glob("*.y*ml")) else []
+    named = {str(read_mapping(path).get("engine")) for path in paths}
+    return tuple(engine for engine in ENGINES if engine in named)
+
+
 def parse_declaration(
     path: Path, body: Mapping[str, Any], variables: Mapping[str, str]
 ) -> Declaration:

@@ -116,20 +116,30 @@ def read_variables(root: Path) -> dict[str, str]:
     return {**read_stack_variables(root), **os.environ}
 
 
+def read_connectors_folder(site: Path) -> Path:
+    """Read only where the declarations of the site in folder `site` are: no variable is needed."""
+    root = site.resolve()
+    reader = _Reader(root / SITE_FILE, _read_document(root), read_variables(root))
+    return root / reader.text("site", "connectors")
+
+
 def load_settings(site: Path) -> Settings:
     """Load the site in folder `site`; Configuration says which file and key is wrong."""
     root = site.resolve()
+    reader = _Reader(root / SITE_FILE, _read_document(root), read_variables(root))
+    return _build_settings(root, reader)
+
+
+def _read_document(root: Path) -> dict[str, Any]:
     path = root / SITE_FILE
     try:
-        document = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise Configuration(
             f"no {SITE_FILE} in {root}: run in a site's folder or name one with --site"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Configuration(f"{path} is not TOML: {error}") from error
-    reader = _Reader(path, document, read_variables(root))
-    return _build_settings(root, reader)
 
 
 def _build_settings(root: Path, reader: _Reader) -> Settings:

@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from connectors.declaration import known_engines
 from pipeline.cli.options import JsonOption, SiteOption
 from pipeline.errors import Configuration
 from pipeline.local_stack.progress import ConsoleProgress
 from pipeline.local_stack.stack import LocalStack, ServiceStatus
-from pipeline.settings import SITE_FILE
+from pipeline.settings import SITE_FILE, read_connectors_folder
 
 
 def _open_stack(site: Path) -> LocalStack:
@@ -32,11 +33,19 @@ def up(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Wipe all data of the local stack first.")
     ] = False,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option("--engine", help="Debezium's connector for it, too; may stand repeatedly."),
+    ] = None,
 ) -> None:
-    """Start the local stack: Kafka, Connect, registry and PostgreSQL; what runs is left alone."""
+    """Start the local stack: Kafka, Connect, registry and PostgreSQL; what runs is left alone.
+
+    Connect has Debezium's connectors of the engines that the site's declarations name.
+    """
     console = Console(stderr=True)
     stack = _open_stack(site)
-    stack.up(fresh=fresh, progress=ConsoleProgress(console))
+    engines = [*known_engines(read_connectors_folder(site)), *(engine or [])]
+    stack.up(fresh=fresh, engines=engines, progress=ConsoleProgress(console))
     console.print(f"the local stack is up; its addresses are in {stack.state_file}")
 
 

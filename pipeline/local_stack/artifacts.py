@@ -7,6 +7,7 @@ a version: edit `ROOTS` in `relock.py` and run `python -m pipeline.local_stack.r
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,16 @@ LOCK_FILE = Path(__file__).with_name("artifacts.lock")
 
 KAFKA = "kafka"
 """The class path of the broker and of Connect: both are Apache Kafka, of one version."""
-DEBEZIUM = "debezium-postgres"
 REGISTRY = "registry"
+PLUGINS = {
+    "postgresql": "debezium-postgres",
+    "mariadb": "debezium-mariadb",
+    "mysql": "debezium-mysql",
+    "sqlserver": "debezium-sqlserver",
+    "oracle": "debezium-oracle",
+}
+"""Debezium's connector for each engine; only those that are asked for are fetched."""
+DEFAULT_ENGINES = ("postgresql",)
 
 _LINE = re.compile(
     r"(?P<bundle>\S+) (?P<coordinate>[^\s:]+:[^\s:]+:[^\s:]+(:[^\s:]+:[^\s:]*)?)"
@@ -95,3 +104,11 @@ def format_lock(artifacts: tuple[Artifact, ...]) -> str:
 def read_lock() -> tuple[Artifact, ...]:
     """Read the lock that lies beside this module."""
     return parse_lock(LOCK_FILE.read_text())
+
+
+def choose_plugins(engines: Collection[str]) -> tuple[str, ...]:
+    """Give the bundles of the engines' connectors; Configuration lists the known engines."""
+    for engine in engines:
+        if engine not in PLUGINS:
+            raise Configuration(f"no engine {engine!r}: known are {', '.join(PLUGINS)}")
+    return tuple(bundle for engine, bundle in PLUGINS.items() if engine in engines)

@@ -6,11 +6,18 @@ Enters: the lock. Leaves: `Bundles`. Every file's sha256 is checked each time be
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.local_stack.artifacts import DEBEZIUM, KAFKA, REGISTRY, Artifact, read_lock
+from pipeline.local_stack.artifacts import (
+    DEFAULT_ENGINES,
+    KAFKA,
+    REGISTRY,
+    Artifact,
+    choose_plugins,
+    read_lock,
+)
 from pipeline.local_stack.download import (
     artifact_cache,
     fetch_all,
@@ -26,13 +33,22 @@ class Bundles:
     """What the Java services are run from."""
 
     class_path: str
-    plugin_folder: Path
+    plugin_folders: tuple[Path, ...]
     registry: Path
 
 
-def fetch_bundles(progress: StackProgress, cache: Path | None = None) -> Bundles:
-    """Return the bundles, fetched if need be; Unreachable when they can't be had."""
-    artifacts = read_lock()
+def fetch_bundles(
+    progress: StackProgress,
+    cache: Path | None = None,
+    engines: Collection[str] = DEFAULT_ENGINES,
+) -> Bundles:
+    """Return the bundles, fetched if need be; Unreachable when they can't be had.
+
+    Of Debezium's connectors only those of `engines` are fetched.
+    """
+    plugins = choose_plugins(engines)
+    wanted = {KAFKA, REGISTRY, *plugins}
+    artifacts = [one for one in read_lock() if one.bundle in wanted]
     folder = cache or artifact_cache()
     missing = find_missing(artifacts, folder)
     if missing:
@@ -41,7 +57,7 @@ def fetch_bundles(progress: StackProgress, cache: Path | None = None) -> Bundles
         class_path=os.pathsep.join(
             str(folder / one.path) for one in artifacts if one.bundle == KAFKA
         ),
-        plugin_folder=_unpack_only(artifacts, DEBEZIUM, folder),
+        plugin_folders=tuple(_unpack_only(artifacts, plugin, folder) for plugin in plugins),
         registry=_unpack_only(artifacts, REGISTRY, folder),
     )
 

@@ -15,9 +15,9 @@ from typing import Any
 from jgo.maven import MavenContext
 
 from pipeline.local_stack.artifacts import (
-    DEBEZIUM,
     KAFKA,
     LOCK_FILE,
+    PLUGINS,
     REGISTRY,
     Artifact,
     format_lock,
@@ -37,7 +37,12 @@ ROOTS = (
 ALONE = (
     # Kafka speaks slf4j 1.7 and brings log4j-core 2.25.4, but nothing that joins the two
     (KAFKA, "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"),
-    (DEBEZIUM, "io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin"),
+    # not 3.6: with transaction metadata it can lose interleaved transactions over a restart
+    (PLUGINS["postgresql"], "io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin"),
+    (PLUGINS["mariadb"], "io.debezium:debezium-connector-mariadb:3.5.0.Final:tar.gz:plugin"),
+    (PLUGINS["mysql"], "io.debezium:debezium-connector-mysql:3.6.1.Final:tar.gz:plugin"),
+    (PLUGINS["sqlserver"], "io.debezium:debezium-connector-sqlserver:3.6.1.Final:tar.gz:plugin"),
+    (PLUGINS["oracle"], "io.debezium:debezium-connector-oracle:3.6.1.Final:tar.gz:plugin"),
     (REGISTRY, "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all"),
 )
 

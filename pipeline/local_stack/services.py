@@ -78,7 +78,7 @@ def build_program(
     return build_connect(
         child,
         bundles.class_path,
-        bundles.plugin_folder,
+        bundles.plugin_folders,
         port=ports["connect"],
         kafka_port=ports["kafka"],
         secrets={"ISTHMUS_CAPTURE_PASSWORD": state.passwords[CAPTURE_ROLE]},

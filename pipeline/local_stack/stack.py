@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline.errors import Configuration
 from pipeline.local_stack import process
 from pipeline.local_stack.account import open_folder
+from pipeline.local_stack.artifacts import choose_plugins
 from pipeline.local_stack.bundles import fetch_bundles
 from pipeline.local_stack.download import exclusive
 from pipeline.local_stack.ports import find_free_port, is_free
@@ -69,9 +70,13 @@ class LocalStack:
         *,
         fresh: bool = False,
         only: Sequence[str] = SERVICES,
+        engines: Sequence[str] = (),
         progress: StackProgress | None = None,
     ) -> dict[str, str]:
         """Start what does not run and return the variables; with `fresh`, wipe the data first.
+
+        Connect has the connectors of `engines`, of those that were asked for before, and
+        PostgreSQL's; a running one that lacks one is started again.
 
         Raises Unreachable with the last lines of the log of a service that fails.
         """
@@ -79,6 +84,7 @@ class LocalStack:
             if fresh:
                 self._wipe()
             state = self._settle_ports(read_state(self.state_file) or make_state())
+            state = self._add_engines(state, engines)
             write_state(self.state_file, state)
             self._bring_up(only, state, progress or Silence())
             return build_variables(state)
@@ -160,13 +166,25 @@ class LocalStack:
             self.kill("connect")
         return replace(state, ports=ports)
 
+    def _add_engines(self, state: StackState, engines: Sequence[str]) -> StackState:
+        """Remember the engines; Connect looks for plugins only when it starts."""
+        choose_plugins(engines)
+        added = sorted(set(engines) - set(state.engines))
+        if added:
+            self.stop("connect")
+        return replace(state, engines=(*state.engines, *added))
+
     def _bring_up(self, names: Sequence[str], state: StackState, progress: StackProgress) -> None:
         """Start or check the services side by side; the first failure ends the others' waiting."""
         open_folder(self.folder)
         missing = {name for name in names if self.find_pid(name) is None}
         failed = threading.Event()
         with ThreadPoolExecutor(len(SERVICES) + 1) as pool:
-            bundles = pool.submit(fetch_bundles, progress) if missing - {"postgres"} else None
+            bundles = (
+                pool.submit(fetch_bundles, progress, engines=state.engines)
+                if missing - {"postgres"}
+                else None
+            )
 
             def bring_up_one(name: str) -> None:
                 begin = time.monotonic()

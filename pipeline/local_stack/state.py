@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Configuration
+from pipeline.local_stack.artifacts import DEFAULT_ENGINES
 from pipeline.local_stack.ports import HOST, find_free_port
 
 PORT_NAMES = ("postgres", "kafka", "kafka_controller", "connect", "registry")
@@ -32,10 +33,11 @@ ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """Ports by name and passwords by role."""
+    """Ports by name, passwords by role, and the engines whose connectors Connect has."""
 
     ports: Mapping[str, int]
     passwords: Mapping[str, str]
+    engines: tuple[str, ...] = DEFAULT_ENGINES
 
 
 def make_state() -> StackState:
@@ -50,7 +52,8 @@ def read_state(path: Path) -> StackState | None:
     """Read the state file; None when there is none, Configuration when it is not ours."""
     try:
         document = json.loads(path.read_text())
-        state = StackState(dict(document["ports"]), dict(document["passwords"]))
+        engines = tuple(document.get("engines", DEFAULT_ENGINES))
+        state = StackState(dict(document["ports"]), dict(document["passwords"]), engines)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -72,6 +75,7 @@ def write_state(path: Path, state: StackState) -> None:
         "variables": build_variables(state),
         "ports": dict(state.ports),
         "passwords": dict(state.passwords),
+        "engines": list(state.engines),
     }
     scratch = path.with_suffix(".new")
     scratch.unlink(missing_ok=True)

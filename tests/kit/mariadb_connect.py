@@ -1,13 +1,13 @@
-"""A Connect worker of the tests' own that has Debezium's MariaDB connector on its plugin path.
+"""A Connect worker of the tests' own that has other connectors than PostgreSQL's on its path.
 
 Enters: the stack's broker. Leaves: a child process with a group and topics of its own, so that it
-can be killed without hurting the stack's worker. The plugin is fetched like the stack's: pinned.
+can be killed without hurting the stack's worker. The plugins are the local stack's: pinned.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,11 @@ from mariadb_packages import MissingMariaDB
 
 from pipeline.errors import Unreachable
 from pipeline.local_stack import process
-from pipeline.local_stack.artifacts import Artifact
-from pipeline.local_stack.bundles import fetch_bundles
+from pipeline.local_stack.bundles import Bundles, fetch_bundles
 from pipeline.local_stack.connect import (
     build_connect,
     build_worker_properties,
     connect_answers,
-)
-from pipeline.local_stack.download import (
-    artifact_cache,
-    fetch_all,
-    is_intact,
-    repositories,
-    unpack,
 )
 from pipeline.local_stack.java import write_properties
 from pipeline.local_stack.ports import HOST, find_free_port
@@ -38,51 +30,40 @@ from pipeline.local_stack.progress import Silence
 
 HTTP_SECONDS_MAX = 60
 READY_SECONDS_MAX = 120.0
-PLUGIN = Artifact(
-    bundle="debezium-mariadb",
-    group="io.debezium",
-    name="debezium-connector-mariadb",
-    version="3.5.0.Final",
-    packaging="tar.gz",
-    classifier="plugin",
-    sha256="1ccab832edc5d1e667607361905e70689a308c9e5cb1561d79808084811e938f",
-    size=26_972_146,
-)
 
 
-def fetch_plugin() -> Path:
-    """Give the folder of the connector's plugin; MissingMariaDB when it can't be downloaded."""
-    cache = artifact_cache()
-    if not is_intact(PLUGIN, cache / PLUGIN.path):
-        try:
-            fetch_all([PLUGIN], cache, repositories(), lambda _: None)
-        except Unreachable as problem:
-            raise MissingMariaDB(f"no MariaDB connector: {problem}") from problem
-    return unpack(PLUGIN, cache)
+def fetch_plugins(engines: Sequence[str]) -> Bundles:
+    """Give the programs with the engines' plugins; MissingMariaDB when they can't be downloaded."""
+    try:
+        return fetch_bundles(Silence(), engines=engines)
+    except Unreachable as problem:
+        raise MissingMariaDB(f"no connectors for {', '.join(engines)}: {problem}") from problem
 
 
 class MariaDBConnect:
     """The worker: it runs from the start until `close`."""
 
-    def __init__(self, variables: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, variables: Mapping[str, str], folder: Path, engines: Sequence[str] = ("mariadb",)
+    ) -> None:
         port = find_free_port(())
         kafka_port = int(variables["ISTHMUS_KAFKA"].rpartition(":")[2])
         self.url = f"http://{HOST}:{port}"
         self.variables = variables
         self.offsets_topic = f"mariadb-{secrets.token_hex(4)}-offsets"
         self._port = port
-        plugin_folder = fetch_plugin()
+        bundles = fetch_plugins(engines)
         self._program = build_connect(
             Child("connect", folder),
-            fetch_bundles(Silence()).class_path,
-            plugin_folder,
+            bundles.class_path,
+            bundles.plugin_folders,
             port=port,
             kafka_port=kafka_port,
             secrets={},
         )
         name = self.offsets_topic.removesuffix("-offsets")
         given = build_worker_properties(
-            port=port, kafka_port=kafka_port, plugin_folder=plugin_folder
+            port=port, kafka_port=kafka_port, plugin_folders=bundles.plugin_folders
         )
         own: dict[str, str | int] = {
             "group.id": name,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.engines import ENGINES
 from pipeline.errors import Configuration
 from pipeline.local_stack.artifacts import (
-    DEBEZIUM,
     KAFKA,
     LOCK_FILE,
+    PLUGINS,
     REGISTRY,
     Artifact,
+    choose_plugins,
     format_lock,
     parse_lock,
     read_lock,
@@ -54,8 +56,25 @@ def test_the_committed_lock_is_whole() -> None:
     assert {a.version for a in artifacts if a.group == "org.apache.kafka"} == {"4.3.1"}
     archives = {a.bundle: a.coordinate for a in artifacts if a.packaging == "tar.gz"}
     assert archives == {
-        DEBEZIUM: "io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin",
+        **{
+            PLUGINS[engine]: f"io.debezium:debezium-connector-{name}.Final:tar.gz:plugin"
+            for engine, name in (
+                ("postgresql", "postgres:3.7.0"),
+                ("mariadb", "mariadb:3.5.0"),
+                ("mysql", "mysql:3.6.1"),
+                ("sqlserver", "sqlserver:3.6.1"),
+                ("oracle", "oracle:3.6.1"),
+            )
+        },
         REGISTRY: "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all",
     }
     assert any(a.name == "log4j-slf4j-impl" and a.bundle == KAFKA for a in artifacts)
     assert "://" not in LOCK_FILE.read_text()
+
+
+def test_every_engine_that_can_be_declared_has_a_plugin() -> None:
+    """Plugins are chosen by the declarations' words for engines; another word is refused."""
+    assert set(PLUGINS) == set(ENGINES)
+    assert choose_plugins(["oracle", "mariadb"]) == ("debezium-mariadb", "debezium-oracle")
+    with pytest.raises(Configuration, match="no engine 'maria': known are postgresql, mariadb"):
+        choose_plugins(["maria"])

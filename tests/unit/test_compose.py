@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pipeline.local_stack import connect, databases, kafka, postgres
-from pipeline.local_stack.artifacts import DEBEZIUM, KAFKA, REGISTRY, read_lock
+from pipeline.local_stack.artifacts import KAFKA, PLUGINS, REGISTRY, read_lock
 from pipeline.local_stack.state import (
     ADMIN_ROLE,
     PORT_NAMES,
@@ -128,7 +128,7 @@ def test_image_versions_are_those_of_the_local_stack() -> None:
     assert image_tag("kafka") == kafka_version
     assert re.search(rf"^ARG KAFKA_VERSION={re.escape(kafka_version)}$", DOCKERFILE, re.MULTILINE)
     assert image_tag("registry") == locked_version(REGISTRY, "apicurio-registry-app")
-    assert locked_version(DEBEZIUM, "debezium-connector-postgres").startswith("3.7.")
+    assert locked_version(PLUGINS["postgresql"], "debezium-connector-postgres").startswith("3.7.")
     assert "PostgreSQL 18" in (postgres.__doc__ or "")
     assert {image_tag(name).partition(".")[0] for name in databases.OWNERS} == {"18"}
 
@@ -146,7 +146,7 @@ def test_worker_settings_are_those_of_the_local_stack() -> None:
     """Connect's worker has the local worker's settings, but for addresses and the plugin folder."""
     lines = config_text("connect-worker").splitlines()
     settings = dict(line.split("=", 1) for line in lines)
-    local = connect.build_worker_properties(port=1, kafka_port=2, plugin_folder=Path("plugins"))
+    local = connect.build_worker_properties(port=1, kafka_port=2, plugin_folders=[Path("plugins")])
     places = {"bootstrap.servers", "listeners", "rest.advertised.host.name", "plugin.path"}
     assert settings.keys() == local.keys()
     assert {k: v for k, v in settings.items() if k not in places} == {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.declaration import known_modules, load_declarations
+from connectors.declaration import known_engines, known_modules, load_declarations
 from connectors.errors import Configuration
 from connectors.target import Target, desired_state
 
@@ -62,6 +62,14 @@ def test_a_signal_table_is_published_and_written(tmp_path: Path) -> None:
     assert publication.tables == ("erp.ord_hdr", "erp.ord_lin", "erp.signals")
     written = {grant.table for grant in state.grants if grant.privilege == "insert"}
     assert written == {"signals"}
+
+
+def test_engines_are_known_without_any_variable(tmp_path: Path) -> None:
+    """The declared engines are read from the files alone; a folder without files has none."""
+    assert known_engines(tmp_path) == known_engines(tmp_path / "absent") == ()
+    write(tmp_path, GOOD)
+    write(tmp_path, GOOD.replace("postgresql", "mariadb"), "other.yaml")
+    assert known_engines(tmp_path) == ("postgresql", "mariadb")
 
 
 def test_site_retail_declares_three_modules() -> None:

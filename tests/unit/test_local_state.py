@@ -1,0 +1,32 @@
+"""The state file of the local stack: what it keeps over restarts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.local_stack.state import make_state, read_state, write_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_engines_are_kept(tmp_path: Path) -> None:
+    """The engines whose connectors Connect has are read back: a restarted one has them again."""
+    path = tmp_path / "stack.json"
+    state = replace(make_state(), engines=("postgresql", "mariadb"))
+    write_state(path, state)
+    assert read_state(path) == state
+
+
+def test_a_file_of_before_has_postgresqls_connector(tmp_path: Path) -> None:
+    """A state file that names no engines is one of a stack with PostgreSQL's connector only."""
+    path = tmp_path / "stack.json"
+    write_state(path, make_state())
+    document = json.loads(path.read_text())
+    del document["engines"]
+    path.write_text(json.dumps(document))
+    state = read_state(path)
+    assert state is not None
+    assert state.engines == ("postgresql",)
