@@ -119,12 +119,7 @@ def read_tables(
                 columns[table].append(_make_column(name, *facts))
         for table, name in cursor.execute(_KEYS, (schema, wanted)):
             primary.setdefault(table, []).append(name)
-    absent = [name for name in wanted if name not in columns]
-    if absent:
-        raise Configuration(
-            f"no table {', '.join(f'{schema}.{name}' for name in absent)} in the legacy database: "
-            "correct the declaration's tables, or grant the reader SELECT on them"
-        )
+    refuse_absent(schema, [name for name in wanted if name not in columns])
     tables = {
         name: Table(
             schema,
@@ -179,3 +174,13 @@ def _make_column(name: str, *facts: Any) -> Column:
         missing,
         filled,
     )
+
+
+def refuse_absent(schema: str, absent: Iterable[str]) -> None:
+    """Raise Configuration that names the tables that don't exist; none is fine."""
+    names = [f"{schema}.{name}" for name in absent]
+    if names:
+        raise Configuration(
+            f"no table {', '.join(names)} in the legacy database: correct the declaration's "
+            "tables, or grant the reader SELECT on them"
+        )

@@ -8,6 +8,7 @@ is the sum of its rows' hashes, in no order.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,13 @@ def row_text_sql(table: Table, columns: Sequence[str] = ()) -> sql.Composable:
 def row_hash_sql(table: Table, columns: Sequence[str] = ()) -> sql.Composable:
     """Build the expression for a row's 64-bit hash (a bigint) over `columns` (all when empty)."""
     return _hash(row_text_sql(table, columns))
+
+
+def hash_texts(texts: Iterable[str | None]) -> int:
+    """Hash a row's canonical texts to the signed 64 bits that `row_hash_sql` gives for the row."""
+    token = "".join(["-" if text is None else f"{len(text)}:{text}" for text in texts])
+    digest = hashlib.md5(token.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def chunk_hashes(
@@ -208,6 +216,9 @@ def _text(table: Table, name: str) -> sql.Composable:
         return sql.SQL("trim_scale({})::text").format(value)
     if base == "time with time zone":  # a change log tells it in UTC
         return sql.SQL("timezone('UTC', {})::text").format(value)
+    if base == "real":
+        # as the double that it is: MariaDB has no text of a real that reads back the same
+        return sql.SQL("{}::double precision::text").format(value)
     return sql.SQL("{}::text").format(value)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from adapters.aggregate import load_adapters
 from adapters.contract import load_contracts
 from connectors.declaration import known_modules
+from legacy_db.database import open_legacy_database
 from pipeline.captured_tables import load_captured, load_declared_keys
 from pipeline.connection import open_connection
 from pipeline.errors import Configuration
@@ -58,7 +59,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
     topic = settings.changes_topic(module)
 
     tables = MirrorTables(
-        legacy_url=settings.legacy.url,
+        open_legacy=lambda: open_legacy_database(settings.legacy.engine, settings.legacy.url),
         schema=declaration.schema,
         module=module,
         tables=declaration.tables,

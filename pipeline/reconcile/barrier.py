@@ -6,7 +6,6 @@ behind it, mirror and stores hold everything that was committed before it was wr
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pipeline.reconcile.connections import Connection, Connections
 from pipeline.replicate.barrier import passed_barrier
 
-MESSAGE_PREFIX = "isthmus.barrier"
 POLL_SECONDS = 0.1
 
 
@@ -47,10 +45,7 @@ class Barriers:
     def write(self) -> str:
         """Write a barrier into the legacy database, committed at once, and return its id."""
         barrier = str(uuid.uuid4())
-        self._connections.legacy.execute(
-            "select pg_logical_emit_message(true, %s, %s)",
-            (MESSAGE_PREFIX, json.dumps({"id": barrier})),
-        )
+        self._connections.legacy.write_barrier(barrier)
         return barrier
 
     def wait(self, barrier: str, modules: Collection[str], regions: Collection[str]) -> Passage:

@@ -6,28 +6,19 @@ legacy_db.row_hash computes inside a database for the same row; a test holds bot
 
 from __future__ import annotations
 
-import hashlib
-import math
 import re
-import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
+from legacy_db.float_text import double_text, real_text
 from pipeline.errors import Configuration
 
 TextOf = Callable[[Any], str]
 
 _MODIFIER = re.compile(r"\(.*?\)")
 """Length, precision and scale: `numeric(12,2)` is `numeric`."""
-
-_EXPONENT_MIN = -4
-_DOUBLE_DIGITS, _REAL_DIGITS = 15, 6
-"""PostgreSQL prints floats in scientific notation below that power of ten, and from these on."""
-_DIGITS_MAX = 17
-_REAL, _REAL_BITS = struct.Struct(">f"), struct.Struct(">I")
 
 
 def decimal_text(value: Decimal | int) -> str:
@@ -52,60 +43,6 @@ def timestamptz_text(value: datetime) -> str:
 def time_text(value: time) -> str:
     """Print a time of day as a `time`."""
     return _without_trailing_zeros(value.isoformat())
-
-
-def double_text(value: float) -> str:
-    """Print a float as `float8out` does: the shortest text that reads back the same."""
-    value = float(value)
-    if not math.isfinite(value) or value == 0:
-        return _special_text(value)
-    size = abs(value)
-    shortest = _shortest(size, math.nextafter(size, 0.0), math.nextafter(size, math.inf))
-    return _scaled_text(value < 0, shortest, _DOUBLE_DIGITS)
-
-
-def real_text(value: float) -> str:
-    """Print a float as `float4out` does."""
-    (value,) = _REAL.unpack(_REAL.pack(value))
-    if not math.isfinite(value) or value == 0:
-        return _special_text(value)
-    size = abs(value)
-    (bits,) = _REAL_BITS.unpack(_REAL.pack(size))
-    below, above = (_REAL.unpack(_REAL_BITS.pack(bits + step))[0] for step in (-1, 1))
-    return _scaled_text(value < 0, _shortest(size, below, above), _REAL_DIGITS)
-
-
-def _special_text(value: float) -> str:
-    if value == 0:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    names = {math.inf: "Infinity", -math.inf: "-Infinity"}
-    return names.get(value, "NaN")
-
-
-def _shortest(size: float, below: float, above: float) -> Decimal:
-    """Return the shortest decimal strictly nearer to `size` than to its neighbours.
-
-    PostgreSQL does not take a decimal that lies in the very middle, as Python's repr does.
-    """
-    exact = Fraction(size)
-    low = (exact + Fraction(below)) / 2
-    high = exact + exact - low if math.isinf(above) else (exact + Fraction(above)) / 2
-    for digits in range(1, _DIGITS_MAX):
-        text = f"{size:.{digits}g}"
-        if low < Fraction(text) < high:
-            return Decimal(text)
-    return Decimal(f"{size:.{_DIGITS_MAX}g}")
-
-
-def _scaled_text(negative: bool, number: Decimal, digits_max: int) -> str:  # noqa: FBT001 - a sign
-    sign = "-" if negative else ""
-    exponent = number.adjusted()
-    if _EXPONENT_MIN <= exponent < digits_max:
-        plain = format(number, "f")
-        return sign + (plain.rstrip("0").rstrip(".") if "." in plain else plain)
-    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
-    mantissa = f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else digits
-    return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
 def _without_trailing_zeros(text: str) -> str:
@@ -172,13 +109,6 @@ def row_texts(values: Sequence[Any], printers: Sequence[TextOf]) -> tuple[str | 
         None if value is None else text_of(value)
         for value, text_of in zip(values, printers, strict=True)
     )
-
-
-def hash_row(texts: Sequence[str | None]) -> int:
-    """Hash canonical texts to the signed 64 bits that legacy_db.row_hash gives for the row."""
-    token = "".join(["-" if text is None else f"{len(text)}:{text}" for text in texts])
-    digest = hashlib.md5(token.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def key_text(value: Any) -> str:

@@ -7,14 +7,16 @@ Unreachable names the database that is not there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from connectors.declaration import load_declarations
+from legacy_db.database import LegacyDatabase, open_legacy_database
 from pipeline.errors import Configuration, Unreachable
-from pipeline.settings import Settings
+from pipeline.settings import Settings, read_variables
 
 Connection = psycopg.Connection[Any]
 
@@ -34,7 +36,7 @@ class Connections:
     A store that no replicator has migrated yet is not among them: it has nothing to compare.
     """
 
-    legacy: Connection
+    legacy: LegacyDatabase
     hub: Connection
     stores: dict[str, Connection]
 
@@ -62,9 +64,7 @@ def open_connections(settings: Settings, regions: Iterable[str]) -> Iterator[Con
     Configuration when the hub has no tables: nothing was ever translated.
     """
     with ExitStack() as stack:
-        legacy = stack.enter_context(
-            connect(settings.legacy.url, "the legacy database", "[legacy] url")
-        )
+        legacy = stack.enter_context(closing(open_legacy(settings)))
         hub = stack.enter_context(connect_hub(settings))
         stores = {}
         for name in regions:
@@ -72,6 +72,13 @@ def open_connections(settings: Settings, regions: Iterable[str]) -> Iterator[Con
             if has_table(store, "replication.barrier"):
                 stores[name] = store
         yield Connections(legacy, hub, stores)
+
+
+def open_legacy(settings: Settings) -> LegacyDatabase:
+    """Connect to the legacy database; a barrier goes into the barrier tables of all modules."""
+    declared = load_declarations(settings.connectors, read_variables(settings.root))
+    tables = {one.barrier_table for one in declared.values() if one.barrier_table is not None}
+    return open_legacy_database(settings.legacy.engine, settings.legacy.url, barrier_tables=tables)
 
 
 def connect_hub(settings: Settings) -> Connection:

@@ -13,8 +13,9 @@ from typing import Any, Final
 from adapters.aggregate import Adapter, AggregateRows, Key
 from adapters.projection import Projection
 from legacy_db.definition import Table
+from legacy_db.row_hash import hash_texts
 from pipeline.errors import Configuration, Fatal, Poison
-from pipeline.reconcile.canonical import TextOf, hash_row, key_text, row_texts, text_for_type
+from pipeline.reconcile.canonical import TextOf, key_text, row_texts, text_for_type
 from pipeline.reconcile.judgement import KeyText
 
 RowTexts = tuple[str | None, ...]
@@ -127,7 +128,9 @@ class Expectation:
             parent = self.parent_key(key)
             return ExpectedAggregate(root, subject, parent, self._nothing, self._nothing)
         projected = self._project(state)
-        hashes = tuple({key: hash_row(texts) for key, texts in rows.items()} for rows in projected)
+        hashes = tuple(
+            {key: hash_texts(texts) for key, texts in rows.items()} for rows in projected
+        )
         return ExpectedAggregate(root, subject, next(iter(projected[0])), projected, hashes)
 
     def _project(self, state: Mapping[str, Any]) -> tuple[dict[KeyText, RowTexts], ...]:

@@ -1,6 +1,6 @@
 """Compares one captured table of the legacy database with its copy in the hub's mirror.
 
-Enters: connections and the table's definitions. Leaves: a `Tally`. Both databases hash the same
+Enters: both databases and the table's definitions. Leaves: a `Tally`. Both databases hash the same
 ranges of keys; rows' hashes are read where a range differs, values only when asked for.
 """
 
@@ -9,23 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import tuple_row
-
+from legacy_db.database import LegacyDatabase
 from legacy_db.definition import Table
-from legacy_db.key_range import Key, read_key_sql, split_key_ranges
-from legacy_db.row_hash import (
-    chunk_hashes,
-    column_hashes,
-    compare_rows,
-    read_values,
-    row_hash_sql,
-    row_hashes,
-)
+from legacy_db.key_range import Key
+from legacy_db.row_hash import compare_rows
 from pipeline.errors import IsthmusError
 from pipeline.reconcile.canonical import key_document, key_text
-from pipeline.reconcile.connections import Connection, explain
+from pipeline.reconcile.connections import explain
 from pipeline.reconcile.judgement import (
     Candidate,
     Judgement,
@@ -48,16 +38,16 @@ class LegacyComparison:
     def __init__(
         self,
         module: str,
-        legacy: Connection,
-        hub: Connection,
+        legacy: LegacyDatabase,
+        mirror: LegacyDatabase,
         definition: Table,
         options: Options,
     ) -> None:
         self.module = module
         self._legacy = legacy
-        self._hub = hub
+        self._mirror = mirror
         self._table = definition
-        self._copy = replace(definition, schema=SCHEMA)
+        self._copy = _describe_copy(definition)
         self._options = options
         types = [definition.column(name).type for name in definition.key]
         self.tally = Tally(
@@ -72,7 +62,7 @@ class LegacyComparison:
         """Compare all rows once; what differs becomes a candidate."""
         try:
             self._scan()
-        except (psycopg.Error, IsthmusError) as error:
+        except IsthmusError as error:
             self._fail(error)
 
     def look_again(self, *, last: bool) -> None:
@@ -83,7 +73,7 @@ class LegacyComparison:
             for batch in candidates.batches(self._options.candidates_per_batch):
                 try:
                     self._judge_batch(batch, last=last)
-                except (psycopg.Error, IsthmusError) as error:
+                except IsthmusError as error:
                     self._fail(error)
                     return
 
@@ -94,10 +84,10 @@ class LegacyComparison:
 
     def _scan(self) -> None:
         # the mirror's ranges: counting them off costs the legacy database nothing
-        ranges = split_key_ranges(self._hub, self._copy, self._options.rows_per_chunk)
+        ranges = self._mirror.split_key_ranges(self._copy, self._options.rows_per_chunk)
         pairs = zip(
-            chunk_hashes(self._legacy, self._table, ranges),
-            chunk_hashes(self._hub, self._copy, ranges),
+            self._legacy.chunk_hashes(self._table, ranges),
+            self._mirror.chunk_hashes(self._copy, ranges),
             strict=True,
         )
         for expected, found in pairs:
@@ -105,16 +95,16 @@ class LegacyComparison:
             if (expected.rows, expected.hash) == (found.rows, found.hash):
                 continue
             differences = compare_rows(
-                row_hashes(self._legacy, self._table, expected.key_range),
-                row_hashes(self._hub, self._copy, expected.key_range),
+                self._legacy.row_hashes(self._table, expected.key_range),
+                self._mirror.row_hashes(self._copy, expected.key_range),
             )
             for one in differences:
                 self.tally.keep(Candidate(_texts(one.key), one.left, one.right))
 
     def _judge_batch(self, batch: Sequence[Candidate], *, last: bool) -> None:
         keys = [candidate.key for candidate in batch]
-        found = self._hashes(self._hub, self._copy, keys)  # before expected: see judge()
-        expected = self._hashes(self._legacy, self._table, keys)
+        found = _hashes(self._mirror, self._copy, keys)  # before expected: see judge()
+        expected = _hashes(self._legacy, self._table, keys)
         decided: list[Decided] = []
         for candidate in batch:
             left, right = expected.get(candidate.key), found.get(candidate.key)
@@ -138,8 +128,8 @@ class LegacyComparison:
             self.tally.decide(candidate.key, kind, columns=names, values=values)
 
     def _differing_columns(self, keys: Sequence[KeyText]) -> dict[KeyText, tuple[str, ...]]:
-        left = column_hashes(self._legacy, self._table, keys)
-        right = {_texts(k): v for k, v in column_hashes(self._hub, self._copy, keys).items()}
+        left = self._legacy.column_hashes(self._table, keys)
+        right = {_texts(k): v for k, v in self._mirror.column_hashes(self._copy, keys).items()}
         return {
             _texts(key): differing_columns(hashes, right.get(_texts(key), {}))
             for key, hashes in left.items()
@@ -149,23 +139,21 @@ class LegacyComparison:
         self, key: KeyText, columns: tuple[str, ...]
     ) -> dict[str, tuple[str | None, str | None]]:
         sides = []
-        for connection, table in ((self._legacy, self._table), (self._hub, self._copy)):
-            rows = read_values(connection, table, [key], columns=columns)
+        for database, table in ((self._legacy, self._table), (self._mirror, self._copy)):
+            rows = database.read_values(table, [key], columns)
             sides.append(next(iter(rows.values()), {}))
         names = columns or tuple(column.name for column in self._table.columns)
         return {name: (sides[0].get(name), sides[1].get(name)) for name in names}
 
-    def _hashes(
-        self, connection: Connection, table: Table, keys: Sequence[KeyText]
-    ) -> dict[KeyText, int]:
-        key = read_key_sql(connection, table)
-        condition, parameters = key.among(keys)
-        statement = sql.SQL("select {}, {} from {} where {}").format(
-            key.selected, row_hash_sql(table), key.relation, condition
-        )
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            cursor.execute(statement, parameters)
-            return {_texts(row[:-1]): row[-1] for row in cursor}
+
+def _describe_copy(table: Table) -> Table:
+    """Describe the mirror's table: its columns have the mirror's types as their own."""
+    columns = tuple(replace(column, native=None) for column in table.columns)
+    return replace(table, schema=SCHEMA, columns=columns)
+
+
+def _hashes(database: LegacyDatabase, table: Table, keys: Sequence[KeyText]) -> dict[KeyText, int]:
+    return {_texts(key): found for key, found in database.hashes_by_key(table, keys).items()}
 
 
 def _texts(key: Key) -> KeyText:

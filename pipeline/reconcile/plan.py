@@ -14,6 +14,7 @@ import psycopg
 from adapters.aggregate import Adapter
 from adapters.projection import Projection
 from legacy_db.definition import Table, read_tables
+from legacy_db.postgresql_database import PostgreSQLDatabase
 from pipeline.errors import Configuration, IsthmusError
 from pipeline.reconcile.aggregates import AggregateReader
 from pipeline.reconcile.barrier import Passage
@@ -85,16 +86,15 @@ class Planner:
         for name in names:
             try:
                 keys = self._scope.keys.get(module, {})
-                table = read_tables(self._connections.legacy, schema, [name], keys)[name]
+                table = self._connections.legacy.read_tables(schema, [name], keys)[name]
                 if not table.key:
                     raise Configuration(f"{schema}.{name} has no key: rows can't be told apart")
             except (IsthmusError, psycopg.Error) as error:
                 self._fail(module, [name], MIRROR, error)
                 continue
+            mirror = PostgreSQLDatabase(self._connections.hub)
             self._plan.legacy.append(
-                LegacyComparison(
-                    module, self._connections.legacy, self._connections.hub, table, self._options
-                )
+                LegacyComparison(module, self._connections.legacy, mirror, table, self._options)
             )
 
     def _plan_projection(self, adapter: Adapter, projection: Projection) -> None:

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import psycopg
 
 from adapters.aggregate import Key
+from legacy_db.row_hash import hash_texts
 from pipeline.errors import IsthmusError
 from pipeline.reconcile.aggregates import AggregateReader
-from pipeline.reconcile.canonical import hash_row
 from pipeline.reconcile.connections import explain
 from pipeline.reconcile.expectation import UNREADABLE, Expectation, ExpectedAggregate, RowTexts
 from pipeline.reconcile.judgement import (
@@ -235,7 +235,7 @@ class RegionComparison:
 
 
 def _hash(texts: RowTexts | None) -> int | None:
-    return None if texts is None else hash_row(texts)
+    return None if texts is None else hash_texts(texts)
 
 
 @contextmanager

@@ -6,13 +6,12 @@ mirror tables with the same columns. The legacy database is asked for definition
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import structlog
 from psycopg import sql
 
-from legacy_db.definition import Table, read_tables
 from pipeline.errors import Unreachable
 from pipeline.hub.definitions import keep_definitions, load_definitions
 from pipeline.translate.mirror_table import follow_table, missing_value
@@ -20,9 +19,13 @@ from pipeline.translate.row_types import load_expression
 from pipeline.translate.rows import TableCodec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import psycopg
 
     from adapters.aggregate import Adapter
+    from legacy_db.database import LegacyDatabase
+    from legacy_db.definition import Table
 
 log = structlog.get_logger()
 _LOCK = 7104885
@@ -38,7 +41,7 @@ class MirrorTables:
     def __init__(
         self,
         *,
-        legacy_url: str,
+        open_legacy: Callable[[], LegacyDatabase],
         schema: str,
         module: str,
         tables: Sequence[str],
@@ -46,7 +49,7 @@ class MirrorTables:
         keys: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._keys = keys or {}
-        self._legacy_url = legacy_url
+        self._open_legacy = open_legacy
         self._schema = schema
         self._module = module
         mine = [adapter for adapter in adapters if adapter.module == module]
@@ -79,18 +82,14 @@ class MirrorTables:
 
     def _read(self, hub: psycopg.Connection[Any]) -> Mapping[str, Table]:
         try:
-            with psycopg.connect(self._legacy_url, connect_timeout=10) as legacy:
-                return read_tables(legacy, self._schema, self._names, self._keys)
-        except psycopg.OperationalError as error:
+            with closing(self._open_legacy()) as legacy:
+                return legacy.read_tables(self._schema, self._names, self._keys)
+        except Unreachable as error:
             kept = load_definitions(hub, self._module)
             if set(self._names) <= set(kept):
                 log.warning("translate.legacy_unreachable", module=self._module, error=str(error))
                 return {name: kept[name] for name in self._names}
-            reason = str(error).strip().splitlines()[0]
-            raise Unreachable(
-                f"can't reach the legacy database for its tables' definitions ({reason}): is it "
-                "running, and is [legacy] url right?"
-            ) from error
+            raise
 
 
 def _read_missing(hub: psycopg.Connection[Any], table: Table) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from pipeline.reconcile.canonical import double_text
+from legacy_db.float_text import double_text
 
 INFINITY, MINUS_INFINITY = "infinity", "-infinity"
 _YEAR_MAX_DATE, _YEAR_MAX_TIMESTAMP, _YEAR_MIN = 5_874_897, 294_276, -4_714

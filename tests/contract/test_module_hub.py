@@ -15,6 +15,7 @@ import pytest
 from adapters.envelope import RowChange
 from adapters.event import EventKind, IntegrationEvent
 from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from legacy_db.postgresql_database import PostgreSQLDatabase
 from pipeline.connection import open_connection
 from pipeline.errors import Fatal
 from pipeline.hub.migrate import migrate_hub
@@ -83,7 +84,7 @@ def _make_postgres(stack: ExitStack, variables: dict[str, str]) -> Hubs:
 
     def open_hub() -> ModuleHub:
         tables = MirrorTables(
-            legacy_url=variables["ISTHMUS_LEGACY_OWNER_URL"],
+            open_legacy=lambda: PostgreSQLDatabase.open(variables["ISTHMUS_LEGACY_OWNER_URL"]),
             schema="erp",
             module=SALES,
             tables=["ord_hdr", "ord_lin"],

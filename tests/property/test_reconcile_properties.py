@@ -7,7 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reconcile.canonical import decimal_text, double_text, hash_row
+from legacy_db.float_text import double_text
+from legacy_db.row_hash import hash_texts
+from pipeline.reconcile.canonical import decimal_text
 from pipeline.reconcile.judgement import Candidate, Judgement, compare_hashes, judge
 from pipeline.reconcile.result import State, merge_states
 
@@ -76,7 +78,7 @@ def test_hash_is_of_the_columns_not_of_their_joined_text(
     left: list[str | None], right: list[str | None]
 ) -> None:
     """Rows of texts have equal hashes only when they are equal column by column."""
-    assert (hash_row(left) == hash_row(right)) == (left == right)
+    assert (hash_texts(left) == hash_texts(right)) == (left == right)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6))

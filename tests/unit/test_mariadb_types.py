@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from legacy_db.mariadb_types import is_supported, mirror_type
+from legacy_db.mariadb.column_types import is_supported, mirror_type
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""MariaDB and MySQL as legacy databases: definitions, keys, texts, hashes, barriers."""
