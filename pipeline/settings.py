@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,8 +125,13 @@ def read_connectors_folder(site: Path) -> Path:
 
 
 def load_settings(site: Path) -> Settings:
-    """Load the site in folder `site`; Configuration says which file and key is wrong."""
+    """Load the site in folder `site`; Configuration says which file and key is wrong.
+
+    The site's folder becomes importable: its adapter package may lie there.
+    """
     root = site.resolve()
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
     reader = _Reader(root / SITE_FILE, _read_document(root), read_variables(root))
     return _build_settings(root, reader)
 
