@@ -17,9 +17,7 @@ from adapters.change_steps import (
     Doubt,
     EpochStarted,
     IncrementalRow,
-    SnapshotCompleted,
     SnapshotRow,
-    SnapshotStarted,
     SpillChunk,
     SpillDropped,
     Step,
@@ -35,15 +33,12 @@ from adapters.envelope import (
     RowChange,
 )
 from adapters.errors import Fatal
-from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from adapters.log_notices import follow_snapshot, is_restart, refuse_older_epoch
+from adapters.log_state import LogState, OpenTransaction
 
 BARRIER_PREFIX = "isthmus.barrier"
 SPILL_ROWS = 10_000
 """A transaction of more rows is spilled to the hub in chunks of this many, to bound memory."""
-INITIAL_SNAPSHOT = "Initial Snapshot"
-INCREMENTAL_SNAPSHOT = "Incremental Snapshot"
-_RUNNING = {"STARTED": True, "IN_PROGRESS": True, "COMPLETED": False, "ABORTED": False}
-"""Whether an incremental snapshot runs behind a notification of this type."""
 
 
 class _Interrupted(NamedTuple):
@@ -118,12 +113,7 @@ class ChangeLog:
             self.resume_offset = offset + 1
 
     def _enter_epoch(self, epoch: int, offset: int) -> list[Step]:
-        if epoch < self.state.epoch:
-            raise Fatal(
-                f"module {self.module}, offset {offset}: the log goes back from epoch "
-                f"{self.state.epoch} to {epoch}: an old connector is writing to this log; stop it, "
-                "or raise `epoch` in the declaration if the database was restored"
-            )
+        refuse_older_epoch(self.module, self.state, epoch, offset)
         opened = self._interrupted.opened if self._interrupted is not None else self.state.open
         self.state = LogState(epoch=epoch, snapshot_run=self.state.snapshot_run)
         self._changes, self._stored_open, self._interrupted = [], None, None
@@ -334,35 +324,10 @@ class ChangeLog:
         return steps
 
     def _take_notification(self, record: Notification, offset: int) -> list[Step]:
-        if record.aggregate_type == INCREMENTAL_SNAPSHOT and record.type in _RUNNING:
-            self.state = replace(self.state, incremental=_RUNNING[record.type])
-        if record.aggregate_type != INITIAL_SNAPSHOT:
-            return []
-        state = self.state
-        if record.type == "SKIPPED":
+        if is_restart(record):
             self._take_restart(offset)
-        if record.type == "STARTED":
-            run = state.snapshot_run + 1
-            self.state = replace(
-                state,
-                snapshot=SnapshotState.RUNNING,
-                snapshot_run=run,
-                snapshot_tables={},
-                link=None,
-                incremental=False,  # all is told when this one is complete
-            )
-            return [SnapshotStarted(run)]
-        if record.type == "TABLE_SCAN_COMPLETED" and record.data.get("status") == "SUCCEEDED":
-            table = record.data.get("scanned_collection", "").rpartition(".")[2]
-            rows = int(record.data.get("total_rows_scanned", "0"))
-            self.state = replace(state, snapshot_tables={**state.snapshot_tables, table: rows})
-        elif record.type == "COMPLETED" or (
-            # a connector that finds its snapshot complete, and was killed before it said so
-            record.type == "SKIPPED" and state.snapshot is SnapshotState.RUNNING
-        ):
-            self.state = replace(state, snapshot=SnapshotState.COMPLETE)
-            return [SnapshotCompleted(state.snapshot_run, state.snapshot_tables)]
-        return []
+        self.state, steps = follow_snapshot(self.state, record)
+        return steps
 
     def _take_restart(self, offset: int) -> None:
         """Note that the connector started; within a transaction that leaves a doubt about it."""

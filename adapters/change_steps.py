@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.envelope import RowChange
+from legacy_db.definition import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,17 @@ class SnapshotCompleted:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One whole committed transaction; with `spilled` rows in the hub before `changes`."""
+    """One whole committed transaction; with `spilled` rows in the hub before `changes`.
+
+    `domain` is that of its GTID, whose sequence is `txid` then.
+    """
 
     txid: int
     lsn: int
     time_us: int
     changes: tuple[RowChange, ...]
     spilled: int = 0
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,18 @@ class Barrier:
 
 
 @dataclass(frozen=True, slots=True)
+class TableChanged:
+    """A DDL statement: from here on a captured table is as `definition` says.
+
+    `defaults` are the expressions that its columns have. The same step may come again.
+    """
+
+    definition: Table
+    ddl: str
+    defaults: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class EpochStarted:
     """Positions start anew: everything that follows belongs to this epoch."""
 
@@ -111,4 +128,5 @@ Step = (
     | SpillChunk
     | SpillDropped
     | Barrier
+    | TableChanged
 )

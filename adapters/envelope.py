@@ -42,7 +42,8 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
     `key`, `old_key` and `after` are raw JSON; `key` is None for a table without a key and for t;
     `link` is the position before this row's transaction; `unavailable` says that `after` holds
     the placeholder of an unchanged value; `txid` and `order` are None for r. An `incremental` r
-    tells no position (`lsn` is 0): it is as of its place in the log.
+    tells no position (`lsn` is 0): it is as of its place in the log. `row` is its number within
+    what stands at `lsn`, where that tells one.
     """
 
     table: str
@@ -58,6 +59,7 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
     unavailable: bool = False
     old_key: bytes | None = None
     incremental: bool = False
+    row: int = 0
 
 
 class Begin(msgspec.Struct, frozen=True, gc=False):

@@ -40,13 +40,46 @@ class OpenTransaction(msgspec.Struct):
     doubted: int | None = None
 
 
+class BinlogTransaction(msgspec.Struct):
+    """A transaction of a binary log whose END has not come, or a statement that has none.
+
+    `lsn` is the place of its first row, `last` what tells its newest one (place, row, step of a
+    changed key); 0 before they come. `order` counts the rows of the newest of the parts in which a
+    connector that started again may have sent it; that BEGIN came `again` since the last row.
+    `passed`: it was translated before. `has_ddl`: it ends without END. `wrapped`: it is so long
+    that places in the file began anew. `doubted` is the offset at which a connector started in it.
+    """
+
+    domain: str
+    sequence: int
+    time_us: int = 0
+    lsn: int = 0
+    last: tuple[int, int, int] = (0, 0, 0)
+    order: int = 0
+    spilled: int = 0
+    barriers: list[str] = msgspec.field(default_factory=list)
+    passed: bool = False
+    again: bool = False
+    has_ddl: bool = False
+    wrapped: bool = False
+    doubted: int | None = None
+
+
+class BinlogState(msgspec.Struct, frozen=True):
+    """How far a binary log was read: the last sequence of each GTID domain, and the newest time."""
+
+    sequences: dict[str, int] = msgspec.field(default_factory=dict)
+    time_us: int = 0
+    open: BinlogTransaction | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LogState:
     """What must be remembered of a change log; all of it is kept in the hub.
 
     `lsn` is the position of the last transaction or message, `link` what the next row must name
     as the position before it (None: unknown, as after a snapshot). `incremental`: an incremental
-    snapshot is running.
+    snapshot is running. `binlog` is there for MariaDB alone, instead of `link` and `open`.
     """
 
     epoch: int = 0
@@ -57,3 +90,4 @@ class LogState:
     snapshot_tables: dict[str, int] = field(default_factory=dict)
     open: OpenTransaction | None = None
     incremental: bool = False
+    binlog: BinlogState | None = None

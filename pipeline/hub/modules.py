@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from adapters.log_state import BinlogState, LogState, OpenTransaction, SnapshotState
 from pipeline.connection import take_rows
 from pipeline.errors import Fatal
 
@@ -34,7 +34,7 @@ class ModuleMarks:
 
 _COLUMNS = (
     "owner, epoch, lsn, link, source_offset, next_number, revision, snapshot, snapshot_run, "
-    "snapshot_tables, open_transaction, incremental, source_time"
+    "snapshot_tables, open_transaction, incremental, binlog, source_time"
 )
 
 
@@ -77,13 +77,14 @@ def save_marks(connection: psycopg.Connection[Any], module: str, marks: ModuleMa
     """Write a batch's marks in the batch's transaction; Fatal when another translator took over."""
     log = marks.log
     opened = None if log.open is None else msgspec.json.encode(log.open).decode()
+    binlog = None if log.binlog is None else msgspec.json.encode(log.binlog).decode()
     with connection.cursor() as cursor:
         cursor.execute(
             """
             update hub.module set epoch = %s, lsn = %s, link = %s, source_offset = %s,
                 next_number = %s, revision = %s, snapshot = %s, snapshot_run = %s,
                 snapshot_tables = %s, open_transaction = %s, incremental = %s,
-                source_time = %s,
+                binlog = %s, source_time = %s,
                 translated_at = now()
             where module = %s and owner = %s
             """,
@@ -99,6 +100,7 @@ def save_marks(connection: psycopg.Connection[Any], module: str, marks: ModuleMa
                 msgspec.json.encode(log.snapshot_tables).decode(),
                 opened,
                 log.incremental,
+                binlog,
                 marks.source_time,
                 module,
                 marks.owner,
@@ -117,7 +119,7 @@ def _fenced(module: str) -> Fatal:
 
 def _make_marks(row: tuple[Any, ...]) -> ModuleMarks:
     (owner, epoch, lsn, link, offset, number, revision, snapshot, run, *more, time) = row
-    tables, opened, incremental = more
+    tables, opened, incremental, binlog = more
     log = LogState(
         epoch=epoch,
         lsn=lsn,
@@ -127,5 +129,6 @@ def _make_marks(row: tuple[Any, ...]) -> ModuleMarks:
         snapshot_tables=dict(tables),
         open=None if opened is None else msgspec.convert(opened, OpenTransaction),
         incremental=incremental,
+        binlog=None if binlog is None else msgspec.convert(binlog, BinlogState),
     )
     return ModuleMarks(owner, log, offset, number, revision, time)

@@ -290,6 +290,7 @@ def _make_codec(table: Table) -> TableCodec:
 
 def _copy(marks: ModuleMarks) -> ModuleMarks:
     """Copy what a translator changes in place: the hub keeps a text of it."""
-    if marks.log.open is None:
+    if marks.log.open is None and marks.log.binlog is None:
         return marks
-    return replace(marks, log=replace(marks.log, open=deepcopy(marks.log.open)))
+    opened, binlog = deepcopy(marks.log.open), deepcopy(marks.log.binlog)
+    return replace(marks, log=replace(marks.log, open=opened, binlog=binlog))

@@ -14,7 +14,13 @@ import pytest
 
 from adapters.envelope import RowChange
 from adapters.event import EventKind, IntegrationEvent
-from adapters.log_state import LogState, OpenTransaction, SnapshotState
+from adapters.log_state import (
+    BinlogState,
+    BinlogTransaction,
+    LogState,
+    OpenTransaction,
+    SnapshotState,
+)
 from legacy_db.postgresql_database import PostgreSQLDatabase
 from pipeline.connection import open_connection
 from pipeline.errors import Fatal
@@ -135,6 +141,24 @@ def test_marks_come_back_to_the_next_owner(hubs: Hubs) -> None:
     assert again.log.open.order == 3
     again.log.open.order = 99
     assert again == replace(written, owner=2)
+
+
+def test_marks_of_a_binary_log_come_back(hubs: Hubs) -> None:
+    """So do GTIDs, and what is open there."""
+    hub = hubs.open()
+    marks = hub.take()
+    opened = BinlogTransaction("0", 8, lsn=1 << 40, last=(1 << 40 | 5, 2, 1), barriers=["b"])
+    binlog = BinlogState({"0": 7, "3": 1}, 1_000_000, opened)
+    written = replace(marks, log=LogState(1, 40, binlog=binlog))
+    with hub.transaction():
+        hub.save_marks(written)
+    opened.order = 99
+    again = hubs.open().take()
+    assert again.log.binlog is not None
+    assert again.log.binlog.open == BinlogTransaction(
+        "0", 8, lsn=1 << 40, last=(1 << 40 | 5, 2, 1), barriers=["b"]
+    )
+    assert again.log.binlog.sequences == binlog.sequences
 
 
 def test_a_fenced_owner_writes_nothing(hubs: Hubs) -> None:
