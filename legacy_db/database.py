@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from legacy_db.engine_names import BARRIER_TABLE, ENGINES, MARIADB_ENGINES
 from legacy_db.errors import Configuration
 from legacy_db.key_range import EVERYTHING
-from legacy_db.mariadb.database import BARRIER_TABLE, MariaDBDatabase
+from legacy_db.mariadb.database import MariaDBDatabase
 from legacy_db.postgresql_database import PostgreSQLDatabase
 from legacy_db.reader import ROWS_PER_CHUNK
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from legacy_db.definition import Table
     from legacy_db.key_range import Key, KeyRange
     from legacy_db.row_hash import ChunkHash
-
-MARIADB_ENGINES = ("mariadb", "mysql")
-ENGINES = ("postgresql", *MARIADB_ENGINES)
-"""The engines of a site's legacy database; others are declared and validated only."""
 
 
 class LegacyDatabase(Protocol):

@@ -6,13 +6,14 @@ the legacy database is out of reach, the tables that the hub's mirror follows ar
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import structlog
 
 from connectors.declaration import load_declarations
 from connectors.tables import resolve_declarations
-from legacy_db.catalogue import list_tables_at
+from legacy_db.database import open_legacy_database
 from pipeline.connection import open_connection
 from pipeline.errors import Configuration, Unreachable
 from pipeline.hub.definitions import load_definitions
@@ -53,7 +54,8 @@ def load_declared_keys(settings: Settings) -> dict[str, tuple[str, ...]]:
 def _list_names(settings: Settings, declaration: Declaration) -> list[str]:
     legacy = settings.legacy
     try:
-        return list_tables_at(legacy.engine, legacy.url, declaration.schema)
+        with closing(open_legacy_database(legacy.engine, legacy.url)) as database:
+            return database.list_tables(declaration.schema)
     except Unreachable as error:
         with open_connection(settings.hub_url, f"tables of {declaration.module}") as hub:
             kept = sorted(load_definitions(hub, declaration.module))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.health.finding import Limits
+from legacy_db.engine_names import ENGINES
 from pipeline.errors import Configuration
 
 SITE_FILE = "isthmus.toml"
@@ -23,9 +24,6 @@ STATE_FOLDER = ".isthmus"
 STACK_STATE_FILE = "stack.json"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 """Largest record that every part of the way accepts, unless the site says otherwise."""
-
-LEGACY_ENGINES = ("postgresql", "mariadb", "mysql")
-"""Those that Isthmus itself reads: for definitions, and to reconcile."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -164,7 +162,7 @@ def _build_settings(root: Path, reader: _Reader) -> Settings:
         registry_url=reader.text("registry", "url"),
         hub_url=reader.text("hub", "url"),
         legacy=Legacy(
-            engine=reader.choice("legacy", "engine", LEGACY_ENGINES),
+            engine=reader.choice("legacy", "engine", ENGINES),
             schema=reader.text("legacy", "schema"),
             url=reader.text("legacy", "url"),
             owner_url=reader.text("legacy", "owner_url"),

@@ -20,12 +20,12 @@ from connectors.engines.engine import (
     keep_history,
     list_tables,
 )
+from legacy_db.engine_names import BARRIER_TABLE
 
 if TYPE_CHECKING:
     from connectors.declaration import Declaration
     from connectors.names import ModuleNames
 
-BARRIER_TABLE = "isthmus_barrier"
 _SERVER_ID_MIN = 1_000_000
 """Administrators number their servers by small numbers, or by the last parts of an address."""
 _SERVER_ID_MAX = 2**31

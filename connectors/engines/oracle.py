@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.engines.binlog import BARRIER_TABLE
 from connectors.engines.engine import (
     CONNECTION_FIXED,
     DECODED,
@@ -18,6 +17,7 @@ from connectors.engines.engine import (
     keep_history,
     list_tables,
 )
+from legacy_db.engine_names import BARRIER_TABLE
 
 if TYPE_CHECKING:
     from connectors.declaration import Declaration

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from legacy_db.engine_names import BARRIER_TABLE
 from legacy_db.key_range import EVERYTHING, KeyRange
 from legacy_db.mariadb import definition
 from legacy_db.mariadb import hash as hashes
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from legacy_db.key_range import Key
     from legacy_db.row_hash import ChunkHash
 
-BARRIER_TABLE = "isthmus_barrier"
 BARRIER_HOURS_MAX = 24
 """How long a barrier's row stays: nobody reads it, but whoever looks may want to see the last."""
 

@@ -12,10 +12,11 @@ import pytest
 from connectors.config import build_config
 from connectors.declaration import Declaration, parse_declaration
 from connectors.engines import ENGINES
-from connectors.engines.binlog import BARRIER_TABLE, derive_server_id
+from connectors.engines.binlog import derive_server_id
 from connectors.errors import Configuration
 from connectors.names import ModuleNames
 from connectors.target import Target, desired_state
+from legacy_db.engine_names import BARRIER_TABLE
 
 BODY = {
     "module": "sales",

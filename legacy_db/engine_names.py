@@ -1,0 +1,9 @@
+"""Names that all packages agree on about engines; here, so that naming one loads no driver."""
+
+from __future__ import annotations
+
+MARIADB_ENGINES = ("mariadb", "mysql")
+ENGINES = ("postgresql", *MARIADB_ENGINES)
+"""The engines of a site's legacy database; others are declared and validated only."""
+BARRIER_TABLE = "isthmus_barrier"
+"""Where barriers are written if the database's log takes no messages; declarations may differ."""
