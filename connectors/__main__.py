@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors import commands, status_commands
+from connectors import commands, plan_commands, status_commands
+from connectors.apply import Options
 from connectors.declaration import load_declarations
 from connectors.errors import Configuration, IsthmusError, Unreachable
 from connectors.target import EVENT_PARTITIONS, Target
@@ -47,9 +48,16 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one return per 
     names = getattr(options, "names", [])
     match options.command:
         case "plan":
-            return commands.plan(target, as_json=options.json)
+            return plan_commands.plan(
+                target, as_json=options.json, out=options.out, destroy=options.destroy
+            )
         case "apply":
-            return commands.apply(target, as_json=options.json, remove=options.remove)
+            allowed = Options(remove=options.remove, destroy=options.destroy, force=options.force)
+            return plan_commands.apply(
+                target, as_json=options.json, file=options.file, options=allowed
+            )
+        case "preflight":
+            return plan_commands.preflight(target, names, as_json=options.json)
         case "status":
             return status_commands.status(target, as_json=options.json, watch=options.watch)
         case "restart":
@@ -92,9 +100,16 @@ def _build_parser() -> argparse.ArgumentParser:
     def add(name: str, what: str) -> argparse.ArgumentParser:
         return groups.add_parser(name, help=what, description=what, parents=[shared])
 
-    add("plan", "show what would be changed; 1 when anything differs")
+    plan = add("plan", "show what would be changed; 1 when anything differs")
+    plan.add_argument("--out", type=Path, help="save the plan in this file, for apply")
+    plan.add_argument("--destroy", action="store_true", help="with what undeclared modules left")
     apply = add("apply", "make what is declared and wait until it runs")
     apply.add_argument("--remove", action="store_true", help="delete what is not declared any more")
+    apply.add_argument("--destroy", action="store_true", help="with slots, publications and topics")
+    apply.add_argument("--force", action="store_true", help="go on in spite of blockers")
+    apply.add_argument("file", nargs="?", type=Path, help="a plan that plan --out saved")
+    preflight = add("preflight", "what would make capture fail or hurt; 1 for a blocker")
+    preflight.add_argument("names", nargs="*", help="modules; all if none")
     status = add("status", "states, lag and progress; 1 unless all of them run")
     status.add_argument("--watch", action="store_true", help="draw it anew until Ctrl-C")
     restart = add("restart", "restart what has failed")

@@ -7,24 +7,41 @@ the preflight and Connect's own validation have passed; applying twice changes n
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from connectors import database
-from connectors.client import ConnectClient
-from connectors.creation import create_connector
 from connectors.errors import Configuration, Fatal, Unreachable
+from connectors.observation import compare_site
 from connectors.options import collect_complaints
-from connectors.plan import Action, Change, Kind, Plan, Severity, State, make_plan
+from connectors.plan import Action, Kind, Plan, Severity, State
+from connectors.preflight.finding import list_blockers, refuse_blockers
+from connectors.saved_plan import refuse_moved
+from connectors.seal import open_config, seal_config
+from connectors.servers import Servers, open_servers
 from connectors.target import Target, desired_state, resolve_target
-from connectors.topics import TopicAdmin
-from legacy_db.catalogue import list_tables
+from connectors.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import psycopg
+    from connectors.client import ConnectClient
+    from connectors.preflight.finding import Finding
+    from connectors.saved_plan import SavedPlan
+
+__all__ = [
+    "Options",
+    "Servers",
+    "apply_site",
+    "describe_states",
+    "first_trace_line",
+    "judge_site",
+    "open_servers",
+    "plan_site",
+    "refuse_failed",
+    "refuse_refused",
+    "resolve_site",
+    "wait_until_running",
+]
 
 RUNNING_TIMEOUT_S = 90.0
 STEADY_S = 1.5
@@ -35,29 +52,26 @@ _RESTING = ("PAUSED", "STOPPED")
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
-    """The open connections of one run."""
+class Options:
+    """What apply may do beyond making what is declared."""
 
-    connect: ConnectClient
-    topics: TopicAdmin
-    owner: psycopg.Connection
-
-
-@contextmanager
-def open_servers(target: Target) -> Iterator[Servers]:
-    """Connect to everything that plan and apply need."""
-    with database.connect_owner(target.owner_url) as owner:
-        yield Servers(
-            ConnectClient(target.connect_url), TopicAdmin(target.bootstrap_servers), owner
-        )
+    remove: bool = False
+    """Delete connectors that are not declared any more."""
+    destroy: bool = False
+    """Remove their slots, publications and topics, too."""
+    force: bool = False
+    """Go on in spite of the preflight's blockers; that is recorded in the connectors."""
+    saved: SavedPlan | None = None
+    """Make this plan and no other."""
 
 
-def plan_site(target: Target, servers: Servers) -> Plan:
-    """Compare the declarations with the servers; a table that can't be captured is refused."""
-    target = _resolve(target, servers)
+def plan_site(target: Target, servers: Servers, *, destroy: bool = False) -> Plan:
+    """Compare the declarations with the servers; what can't be captured is refused."""
+    target = resolve_site(target, servers)
     desired = desired_state(target)
-    check_database(target, servers)
-    plan = make_plan(desired, observe(target, servers, desired))
+    plan = compare_site(target, servers, destroy=destroy)
+    accepted = {one for findings in plan.forced.values() for one in findings}
+    refuse_blockers(list_blockers(judge_site(target, servers), accepted))
     validate_connectors(servers, desired, plan)
     return plan
 
@@ -65,66 +79,92 @@ def plan_site(target: Target, servers: Servers) -> Plan:
 def apply_site(
     target: Target,
     servers: Servers,
+    options: Options = Options(),
     *,
-    remove: bool = False,
     report: Callable[[str], None] = lambda _line: None,
+    step: Callable[[str], None] = lambda _name: None,
     timeout_s: float = RUNNING_TIMEOUT_S,
 ) -> Plan:
     """Apply the declarations and wait until every connector and task runs; returns what was done.
 
-    Connectors that are not declared any more are deleted only with `remove`.
+    `step` is told each place (connectors.steps) where a crash must do no harm.
     """
-    target = _resolve(target, servers)
+    target = resolve_site(target, servers)
     desired = desired_state(target)
-    plan = plan_site(target, servers)
+    plan = compare_site(target, servers, destroy=options.destroy)
+    if options.saved is not None:
+        refuse_moved(options.saved, plan)
     refuse_refused(plan)
+    forced = _judge(target, servers, plan, options, report)
+    validate_connectors(servers, desired, plan)
+    configs = {
+        name: seal_config(config, forced.get(name, ()))
+        for name, config in desired.connectors.items()
+    }
+    work = Work(target, servers, replace(desired, connectors=configs), options, report, step)
     before = {name: servers.connect.read_status(name) for name in desired.connectors}
-    for change in plan.changes:
-        if change.action is Action.REMOVE and not remove:
-            continue
-        report(f"{change.action} {change.kind} {change.name}")
-        _make(target, servers, desired, change)
-    for name, config in sorted(desired.connectors.items()):
-        earlier = before[name]
-        if earlier is not None and earlier["connector"]["state"] in _RESTING:
-            report(f"{name} stays {earlier['connector']['state']}")
-            continue
-        if earlier is not None and _has_failed(earlier):
-            servers.connect.restart(name, only_failed=True)
-        wait_until_running(servers.connect, name, config, before=earlier, timeout_s=timeout_s)
-        report(f"{name} is running")
+    work.make_changes(plan)
+    _wait_for_all(work, plan, before, timeout_s)
+    work.ask_snapshots(plan)
     return plan
 
 
-def _resolve(target: Target, servers: Servers) -> Target:
-    return resolve_target(target, lambda one: list_tables(servers.owner, one.schema))
+def resolve_site(target: Target, servers: Servers) -> Target:
+    """Replace the patterns in the declarations by the tables that are there."""
+    return resolve_target(target, servers.source.list_tables)
 
 
-def check_database(target: Target, servers: Servers) -> None:
-    """Check, read-only, that every declared module can be captured; Configuration says what not."""
-    slots = [target.names(module).slot for module in target.declarations]
-    there = database.read_slots(servers.owner, slots)
-    database.check_server(servers.owner, len(slots) - len(there))
-    for declaration in target.declarations.values():
-        database.check_role(servers.owner, declaration.user)
-        database.check_tables(servers.owner, declaration)
+def judge_site(target: Target, servers: Servers) -> tuple[Finding, ...]:
+    """Run the preflight for all modules of the target, whose tables must be resolved."""
+    names = {module: target.names(module) for module in target.declarations}
+    return servers.source.judge(target.declarations, names)
 
 
-def observe(target: Target, servers: Servers, desired: State) -> State:
-    """Read what is there of everything that is desired, and the site's other connectors."""
-    prefix = f"{target.site}."
-    ours = [name for name in servers.connect.list_connectors() if name.startswith(prefix)]
-    configs = {name: servers.connect.read_config(name) for name in ours}
-    grants = (
-        database.read_grants(servers.owner, declaration)
-        for declaration in target.declarations.values()
-    )
-    return State(
-        {name: config for name, config in configs.items() if config is not None},
-        database.read_publications(servers.owner, desired.publications),
-        frozenset().union(*grants),
-        servers.topics.read(desired.topics),
-    )
+def _judge(
+    target: Target,
+    servers: Servers,
+    plan: Plan,
+    options: Options,
+    report: Callable[[str], None],
+) -> dict[str, tuple[str, ...]]:
+    """Refuse the preflight's blockers; with `force` give those that each connector records."""
+    blockers = list_blockers(judge_site(target, servers))
+    accepted = {one for findings in plan.forced.values() for one in findings}
+    new = list_blockers(blockers, accepted)
+    if not options.force:
+        refuse_blockers(new)
+    for one in new:
+        report(f"FORCED, in spite of: {one.what}: {one.why}")
+    return {
+        target.names(module).connector: tuple(
+            one.id for one in blockers if one.module in ("", module)
+        )
+        for module in target.declarations
+    }
+
+
+def _wait_for_all(
+    work: Work,
+    plan: Plan,
+    before: Mapping[str, Mapping[str, Any] | None],
+    timeout_s: float,
+) -> None:
+    """Wait until every connector runs; those that somebody made rest are left so."""
+    changes = [change for change in plan.changes if change.kind is Kind.CONNECTOR]
+    changed = {change.name for change in changes}
+    begun = {one.name for one in changes if any(field.field == "state" for field in one.fields)}
+    client = work.servers.connect
+    for name, config in sorted(work.desired.connectors.items()):
+        earlier = before[name]
+        if earlier is not None and name not in begun:
+            if earlier["connector"]["state"] in _RESTING:
+                work.report(f"{name} stays {earlier['connector']['state']}")
+                continue
+            if _has_failed(earlier):
+                client.restart(name, only_failed=True)
+        awaited = config if name in changed else open_config(config)
+        wait_until_running(client, name, awaited, before=earlier, timeout_s=timeout_s)
+        work.report(f"{name} is running")
 
 
 def refuse_refused(plan: Plan) -> None:
@@ -151,32 +191,6 @@ def validate_connectors(servers: Servers, desired: State, plan: Plan) -> None:
             ]
     if complaints:
         raise Configuration("not valid, nothing was changed:\n" + "\n".join(complaints))
-
-
-def _make(target: Target, servers: Servers, desired: State, change: Change) -> None:
-    name = change.name
-    if change.kind is Kind.PUBLICATION:
-        wanted = desired.publications[name]
-        there = change.action is Action.UPDATE
-        database.make_publication(servers.owner, name, wanted, there=there)
-    elif change.kind is Kind.GRANT:
-        for grant in desired.grants:
-            if change.fields[0].field == grant.privilege and name == grant.name:
-                database.make_grant(servers.owner, grant)
-    elif change.kind is Kind.TOPIC:
-        topic = desired.topics[name]
-        if change.action is Action.CREATE:
-            servers.topics.create(name, topic)
-        else:
-            servers.topics.change_settings(name, dict(topic.settings))
-    elif change.action is Action.CREATE:
-        module = name.removeprefix(f"{target.site}.")
-        epoch = target.declarations[module].epoch
-        create_connector(servers, target.names(module), desired.connectors[name], epoch)
-    elif change.action is Action.REMOVE:
-        servers.connect.delete(name)
-    else:
-        servers.connect.put_config(name, desired.connectors[name])
 
 
 def wait_until_running(

@@ -8,30 +8,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors import database
 from connectors.errors import Fatal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from connectors.apply import Servers
+    from connectors.declaration import Declaration
     from connectors.names import ModuleNames
+    from connectors.servers import Servers
 
 
 def create_connector(
-    servers: Servers, names: ModuleNames, config: Mapping[str, str], epoch: int
+    servers: Servers,
+    names: ModuleNames,
+    config: Mapping[str, str],
+    declaration: Declaration,
+    step: Callable[[str], None] = lambda _name: None,
 ) -> None:
     """Create the connector stopped, check where it would begin, then let it run.
 
     Fatal says what does not fit; the connector is not left behind then.
     """
+    servers.connect.create_stopped(names.connector, config)
+    step("connectors.after_creation")
+    begin_connector(servers, names, declaration)
+
+
+def begin_connector(servers: Servers, names: ModuleNames, declaration: Declaration) -> None:
+    """Let a connector that was created stopped run, if it may begin where it would."""
     client, name = servers.connect, names.connector
-    client.create_stopped(name, config)
+    judge = servers.source.watch_beginning(declaration, names)
     try:
-        goes_on = any(entry["offset"] for entry in client.read_offsets(name))
-        slot_there = bool(database.read_slots(servers.owner, [names.slot]))
-        last_epoch = servers.topics.read_last_epoch(names.changes)
-        check_beginning(names, epoch, goes_on=goes_on, slot_there=slot_there, last_epoch=last_epoch)
+        beginning = judge(client.read_offsets(name))
+        check_beginning(
+            names,
+            declaration.epoch,
+            goes_on=beginning.goes_on,
+            slot_there=beginning.anchored,
+            last_epoch=servers.topics.read_last_epoch(names.changes),
+            lost=beginning.lost,
+        )
     except Fatal:
         client.delete(name)
         raise
@@ -39,14 +55,26 @@ def create_connector(
 
 
 def check_beginning(
-    names: ModuleNames, epoch: int, *, goes_on: bool, slot_there: bool, last_epoch: int | None
+    names: ModuleNames,
+    epoch: int,
+    *,
+    goes_on: bool,
+    slot_there: bool | None,
+    last_epoch: int | None,
+    lost: str = "",
 ) -> None:
     """Raise Fatal unless offsets, slot and change log fit together.
 
-    `last_epoch` is that of the change log's last record, None for an empty log.
+    `last_epoch` is that of the change log's last record, None for an empty log. `slot_there` is
+    None where the engine has no slots; `lost` says what is gone of the log that it would go on in.
     """
     anew = f"isthmus connectors delete {names.module} --destroy-slot"
-    if goes_on and not slot_there:
+    if lost:
+        raise Fatal(
+            f"connector {names.connector} would go on, but {lost}: changes would be lost; begin "
+            f"anew: `{anew}`, raise the epoch in the declaration, and apply"
+        )
+    if goes_on and slot_there is False:
         raise Fatal(
             f"connector {names.connector} has offsets, but its replication slot {names.slot} is "
             f"gone: what was committed meanwhile is lost to it; begin anew: `{anew}`, raise the "

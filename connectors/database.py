@@ -1,4 +1,4 @@
-"""The legacy database's side of capture: publications, grants, slots and what must hold beforehand.
+"""PostgreSQL's side of capture: publications, grants and slots.
 
 Enters: a connection with the owner's rights. Leaves: what is there, as values of connectors.plan;
 or the publications and grants, made. Nothing else of the legacy database is ever changed.
@@ -15,7 +15,6 @@ from psycopg.conninfo import conninfo_to_dict
 
 from connectors.errors import Configuration, Fatal, Unreachable
 from connectors.plan import Grant, Publication
-from legacy_db.definition import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,13 +44,6 @@ group by p.oid
 _TABLE_RIGHTS = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %s and c.relname = any(%s) and has_table_privilege(%s, c.oid, %s)
-"""
-
-_UNFIT = """
-select c.relname, c.relpersistence, c.relreplident,
-       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p') order by 1
 """
 
 
@@ -123,58 +115,6 @@ def read_grants(connection: psycopg.Connection, declaration: Declaration) -> fro
     return frozenset(held)
 
 
-def check_role(connection: psycopg.Connection, role: str) -> None:
-    """Refuse a capture role that is not there, cannot log in or cannot replicate."""
-    query = "select rolcanlogin, rolreplication or rolsuper from pg_roles where rolname = %s"
-    row = connection.execute(query, (role,)).fetchone()
-    if row is None or not all(row):
-        what = "is not there" if row is None else "lacks LOGIN or REPLICATION"
-        raise Configuration(
-            f"the capture role {role!r} {what}: an administrator must `create role {role} login "
-            "replication` (or alter it so)"
-        )
-
-
-def check_tables(connection: psycopg.Connection, declaration: Declaration) -> None:
-    """Refuse tables that are absent, or whose changes could not be captured or would fail."""
-    where = f"module {declaration.module!r}"
-    try:
-        read_tables(connection, declaration.schema, declaration.published)
-    except Configuration as error:
-        raise Configuration(f"{where}: {error}") from error
-    rows = connection.execute(_UNFIT, (declaration.schema, list(declaration.published))).fetchall()
-    for table, persistence, identity, keyed in rows:
-        name = f"{declaration.schema}.{table}"
-        if persistence != "p":
-            raise Configuration(f"{where}: {name} is unlogged or temporary: it cannot be captured")
-        if identity == "n" or (identity == "d" and not keyed):
-            raise Configuration(
-                f"{where}: {name} has no {'replica identity' if keyed else 'primary key'}: once "
-                "published, every UPDATE and DELETE of it would fail in the legacy application; "
-                f"add a key, or `alter table {name} replica identity full`"
-            )
-
-
-def check_server(connection: psycopg.Connection, new_slots: int) -> None:
-    """Refuse a server without logical decoding, or without room for `new_slots` more slots."""
-    row = connection.execute(
-        "select current_setting('wal_level'), current_setting('max_replication_slots')::int,"
-        " (select count(*) from pg_replication_slots), current_setting('max_wal_senders')::int"
-    ).fetchone()
-    if row is None or row[0] != "logical":
-        level = row[0] if row else "unknown"
-        raise Configuration(
-            f"the legacy database has wal_level = {level}: set wal_level = logical in its "
-            "configuration and restart it"
-        )
-    free = min(row[1], row[3]) - row[2]
-    if free < new_slots:
-        raise Configuration(
-            f"the legacy database has {max(free, 0)} free replication slots, {new_slots} are "
-            "needed: raise max_replication_slots and max_wal_senders, or drop unused slots"
-        )
-
-
 def read_slots(connection: psycopg.Connection, names: Iterable[str]) -> dict[str, Slot]:
     """Read those of the named replication slots that are there."""
     query = "select slot_name, active_pid from pg_replication_slots where slot_name = any(%s)"
@@ -185,13 +125,18 @@ def read_slots(connection: psycopg.Connection, names: Iterable[str]) -> dict[str
 def make_publication(
     connection: psycopg.Connection, name: str, wanted: Publication, *, there: bool
 ) -> None:
-    """Create or change a publication into exactly `wanted`, in one transaction."""
-    tables = sql.SQL(", ").join(_identify(table) for table in wanted.tables)
+    """Create or change a publication into exactly `wanted`, in one transaction.
+
+    Tables that inherit from a wanted one are not wanted by that.
+    """
+    tables = sql.SQL(", ").join(
+        sql.SQL("only {}").format(_identify(table)) for table in wanted.tables
+    )
     options = sql.SQL("(publish = {}, publish_via_partition_root = {})").format(
         sql.Literal(wanted.operations), sql.Literal(wanted.via_root)
     )
     verb = "alter publication {} set table {}" if there else "create publication {} for table {}"
-    with _explained(f"publication {name}"), connection.transaction():
+    with explained(f"publication {name}"), connection.transaction():
         connection.execute(sql.SQL(verb).format(sql.Identifier(name), tables))
         connection.execute(
             sql.SQL("alter publication {} set {}").format(sql.Identifier(name), options)
@@ -208,13 +153,13 @@ def make_grant(connection: psycopg.Connection, grant: Grant) -> None:
     statement = sql.SQL("grant {} on {} to {}").format(
         sql.SQL(grant.privilege), place, sql.Identifier(grant.role)
     )
-    with _explained(f"grant on {grant.relation}"):
+    with explained(f"grant on {grant.relation}"):
         connection.execute(statement)
 
 
 def drop_publication(connection: psycopg.Connection, name: str) -> None:
     """Drop a publication, if it is there."""
-    with _explained(f"publication {name}"):
+    with explained(f"publication {name}"):
         connection.execute(sql.SQL("drop publication if exists {}").format(sql.Identifier(name)))
 
 
@@ -234,7 +179,7 @@ def _identify(table: str) -> sql.Identifier:
     return sql.Identifier(schema, name)
 
 
-class _explained:  # noqa: N801 - reads as a phrase in a `with`
+class explained:  # noqa: N801 - reads as a phrase in a `with`
     """Turns PostgreSQL's refusal into a Configuration error that names what was being made."""
 
     def __init__(self, what: str) -> None:
@@ -244,6 +189,11 @@ class _explained:  # noqa: N801 - reads as a phrase in a `with`
         return
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, psycopg.errors.LockNotAvailable):
+            raise Fatal(
+                f"{self._what}: its table is in use by a long transaction; nothing more was "
+                "changed: end that transaction, or wait, and apply again"
+            ) from error
         if isinstance(error, psycopg.Error):
             raise Configuration(
                 f"cannot make {self._what} with the owner's rights: {first_line(error)}"

@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from connectors.config import RECORD_BYTES_MAX, build_config
-from connectors.database import list_grants
 from connectors.engines import ENGINES
-from connectors.engines.postgresql import PostgreSQL
 from connectors.errors import Configuration
 from connectors.names import ModuleNames
-from connectors.plan import Publication, State, Topic
+from connectors.plan import State, Topic
+from connectors.sources.opening import want
 from connectors.tables import resolve_declarations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from connectors.declaration import Declaration
-    from connectors.plan import Grant
+    from connectors.plan import Grant, Publication
 
 EVENT_PARTITIONS = 4
 _FOR_EVER_MS = -1
@@ -68,7 +67,11 @@ def resolve_target(target: Target, list_names: Callable[[Declaration], Iterable[
 
 def desired_state(target: Target) -> State:
     """Derive the state that the declarations ask for; their tables must be resolved."""
-    connectors, publications, topics = {}, {}, {}
+    connectors: dict[str, dict[str, str]] = {}
+    publications: dict[str, Publication] = {}
+    topics: dict[str, Topic] = {}
+    tables: dict[str, tuple[str, ...]] = {}
+    identities: dict[str, str] = {}
     grants: frozenset[Grant] = frozenset()
     for module, declaration in target.declarations.items():
         names = target.names(module)
@@ -78,17 +81,18 @@ def desired_state(target: Target) -> State:
             brokers=target.bootstrap_servers,
             record_bytes_max=target.record_bytes_max,
         )
-        if declaration.engine == PostgreSQL.name:
-            tables = tuple(f"{declaration.schema}.{table}" for table in declaration.published)
-            publications[names.publication] = Publication(tables)
-            grants |= list_grants(declaration)
+        side = want(declaration, names)
+        publications |= side.publications
+        grants |= side.grants
+        tables |= side.tables
+        identities |= side.identities
         if ENGINES[declaration.engine].keeps_history:
             topics[names.history] = _topic(target, 1, _FOR_EVER_MS)
         topics[names.changes] = _topic(target, 1, declaration.retention.changes_ms)
         topics[names.events] = _topic(
             target, target.event_partitions, declaration.retention.events_ms
         )
-    return State(connectors, publications, grants, topics)
+    return State(connectors, publications, grants, topics, tables, identities)
 
 
 def _topic(target: Target, partitions: int, retention_ms: int) -> Topic:

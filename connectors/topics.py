@@ -42,13 +42,7 @@ class TopicAdmin:
 
     def read(self, names: Iterable[str]) -> dict[str, Topic]:
         """Read those of the named topics that are there; Unreachable when no broker answers."""
-        try:
-            known = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-        except KafkaException as error:
-            raise Unreachable(
-                f"no Kafka broker answers at {self._servers}: {_words(error)}: is it running? "
-                "(`isthmus status`)"
-            ) from error
+        known = self._list()
         there = [name for name in names if name in known]
         if not there:
             return {}
@@ -61,6 +55,19 @@ class TopicAdmin:
             )
             for resource, future in futures.items()
         }
+
+    def list_names(self, prefix: str) -> list[str]:
+        """List the topics whose names begin so."""
+        return sorted(name for name in self._list() if name.startswith(prefix))
+
+    def delete(self, name: str) -> None:
+        """Delete a topic with all of its records; one that is gone is left so."""
+        future = self._admin.delete_topics([name], request_timeout=REQUEST_TIMEOUT_S)[name]
+        try:
+            future.result(REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise Configuration(f"cannot delete topic {name}: {_words(error)}") from error
 
     def read_last_epoch(self, name: str) -> int | None:
         """Read the epoch of the last record of a change log; None when it is empty."""
@@ -128,6 +135,16 @@ class TopicAdmin:
         )
         for future in futures.values():
             self._wait(future, name)
+
+    def _list(self) -> dict[str, Any]:
+        """List all topics; Unreachable when no broker answers."""
+        try:
+            return dict(self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
+        except KafkaException as error:
+            raise Unreachable(
+                f"no Kafka broker answers at {self._servers}: {_words(error)}: is it running? "
+                "(`isthmus status`)"
+            ) from error
 
     def _wait(self, future: Any, name: str) -> Any:
         try:

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from connectors.steps import STEPS
 from pipeline.errors import Configuration
 
 FAILPOINTS: dict[str, str] = {
@@ -27,6 +28,7 @@ FAILPOINTS: dict[str, str] = {
     "replicate.before_commit": "rows and offsets are written, the store's transaction is open",
     "replicate.after_commit": "the store's transaction is committed, Kafka's offset is not",
     "replicate.after_offsets": "Kafka's offsets are handed over, to be sent with the next fetch",
+    **STEPS,
 }
 
 _armed: str | None = None

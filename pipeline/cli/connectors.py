@@ -11,11 +11,13 @@ from typing import Annotated
 
 import typer
 
-from connectors import commands, status_commands
+from connectors import commands, plan_commands, status_commands
+from connectors.apply import Options
 from connectors.declaration import load_declarations
 from connectors.target import Target
 from pipeline.care.translators import read_translators
 from pipeline.cli.options import JsonOption, SiteOption
+from pipeline.failpoints import arm, pass_failpoint
 from pipeline.settings import load_settings, read_variables
 
 app = typer.Typer(help="Plan, apply and operate the connectors that capture the legacy database.")
@@ -40,21 +42,60 @@ def read_target(site: Path) -> Target:
 
 
 @app.command()
-def plan(site: SiteOption = Path(), json: JsonOption = False) -> None:  # noqa: FBT002 - typer's flags
+def plan(
+    site: SiteOption = Path(),
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Save the plan in this file, for apply.")
+    ] = None,
+    destroy: Annotated[
+        bool,
+        typer.Option("--destroy", help="With what is left of modules that are not declared."),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Show what would be created, changed or removed; exit code 1 when anything differs."""
-    raise typer.Exit(commands.plan(read_target(site), as_json=json))
+    target = read_target(site)
+    raise typer.Exit(plan_commands.plan(target, as_json=json, out=out, destroy=destroy))
 
 
 @app.command()
 def apply(
+    file: Annotated[
+        Path | None, typer.Argument(help="A plan that `plan --out` saved; else plan now.")
+    ] = None,
     site: SiteOption = Path(),
-    remove: Annotated[  # noqa: FBT002 - typer's flags
+    *,
+    remove: Annotated[
         bool, typer.Option("--remove", help="Delete connectors that are not declared any more.")
     ] = False,
-    json: JsonOption = False,  # noqa: FBT002 - typer's flags
+    destroy: Annotated[
+        bool,
+        typer.Option("--destroy", help="Their slots, publications and topics, too, for good."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on in spite of the preflight's blockers.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Make publications, grants, topics and connectors as declared; wait until all of it runs."""
-    raise typer.Exit(commands.apply(read_target(site), as_json=json, remove=remove))
+    arm(load_settings(site).failpoint)
+    options = Options(remove=remove, destroy=destroy, force=force)
+    raise typer.Exit(
+        plan_commands.apply(
+            read_target(site), as_json=json, file=file, options=options, step=pass_failpoint
+        )
+    )
+
+
+@app.command()
+def preflight(
+    names: Names = None,
+    site: SiteOption = Path(),
+    json: JsonOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """Show what would make capture fail or hurt, and how to mend it; exit code 1 for a blocker."""
+    raise typer.Exit(plan_commands.preflight(read_target(site), names or [], as_json=json))
 
 
 @app.command()
