@@ -66,10 +66,10 @@ class SchemaRegistry:
         """Close the connections; the registry is not asked any more."""
         self._client.close()
 
-    def register(self, subject: str, text: str) -> int:
-        """Register a schema under BACKWARD_TRANSITIVE and return its id; the same one again."""
-        if self.compatibility(subject) != COMPATIBILITY:
-            self._ask(subject, lambda: self._client.set_compatibility(subject, COMPATIBILITY))
+    def register(self, subject: str, text: str, level: str = COMPATIBILITY) -> int:
+        """Register a schema under a compatibility level and return its id; the same one again."""
+        if self.compatibility(subject) != level:
+            self._ask(subject, lambda: self._client.set_compatibility(subject, level))
         known = self.find(subject, text)
         if known is not None:
             return known

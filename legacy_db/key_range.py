@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from legacy_db.errors import Configuration
+from legacy_db.supported_types import stored_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,7 @@ def value_sql(table: Table, name: str) -> sql.Composable:
     column = table.column(name)
     if column.native is None:
         return sql.Identifier(name)
-    return sql.SQL("{}::{}").format(sql.Identifier(name), type_sql(column.type))
+    return sql.SQL("{}::{}").format(sql.Identifier(name), type_sql(stored_type(column.type)))
 
 
 def type_sql(type_: str) -> sql.SQL:

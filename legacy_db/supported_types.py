@@ -43,6 +43,12 @@ _REPLACED = {"money": "numeric", "xml": "text"}
 """What these are in the mirror: their own type would hang on the server's locale or its build."""
 _OF_EXTENSIONS = {"citext": "text", "hstore": "jsonb", "ltree": "text"}
 """Types of extensions, which the hub's server need not have, by their bare names."""
+_ROUNDED = frozenset(
+    {
+        *("numeric", "timestamp without time zone", "timestamp with time zone"),
+        *("time without time zone", "time with time zone"),
+    }
+)
 _MODIFIER = re.compile(r"\(.*?\)")
 _LEAVE_OUT = "leave the column out of the capture (column.exclude.list), or the table"
 
@@ -92,6 +98,16 @@ def mirror_type(found: CatalogueType) -> str:
     if replaced is None or (found.is_array and found.name != "citext"):
         return found.text
     return f"{replaced}[]" if found.is_array else replaced
+
+
+def stored_type(type_: str) -> str:
+    """Return the type that the mirror stores a type in.
+
+    Without precision where a value beyond it would be rounded silently: a legacy column that was
+    widened while changes run is noticed later than its first value.
+    """
+    base = _MODIFIER.sub("", type_)
+    return base if base.removesuffix("[]") in _ROUNDED else type_
 
 
 def is_supported(type_: str) -> bool:

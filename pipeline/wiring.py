@@ -6,6 +6,7 @@ and are called from here and from the commands.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from adapters.aggregate import load_adapters
@@ -23,6 +24,8 @@ from pipeline.translate.mirror_tables import MirrorTables
 from pipeline.translate.translator import Translator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.settings import Settings
     from pipeline.translate.module_hub import ModuleHub
 
@@ -30,6 +33,10 @@ HUB_OPTIONS = (
     "-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=postgres -c extra_float_digits=1"
 )
 """What the text of a value in the mirror depends on: the log has it in the same form."""
+
+
+LOOK_SECONDS = 10.0
+"""How often a translator looks at the legacy tables' definitions."""
 
 
 def choose_modules(settings: Settings, wanted: list[str]) -> list[str]:
@@ -93,4 +100,19 @@ def make_translator(settings: Settings, module: str) -> Translator:
         open_hub=open_hub,
         open_log=open_log,
         signal_table=declaration.signal_table,
+        is_look_due=make_timer(LOOK_SECONDS),
     )
+
+
+def make_timer(seconds: float) -> Callable[[], bool]:
+    """Make a function that says whether `seconds` went by since it last said so."""
+    last = time.monotonic()
+
+    def is_due() -> bool:
+        nonlocal last
+        if time.monotonic() - last < seconds:
+            return False
+        last = time.monotonic()
+        return True
+
+    return is_due

@@ -90,7 +90,13 @@ def decode_write(change: RowChange, codecs: Mapping[str, TableCodec], *, lenient
         return RowWrite(codec.name, None)
     if change.key is None:
         raise Poison(f"a change of table {change.table} without a key")
-    key = codec.decode_key(change.key)
+    try:
+        key = codec.decode_key(change.key)
+    except Poison:
+        if not lenient or change.after is None:
+            raise
+        # the table has another key now: the row itself tells what it would have been
+        key = codec.key_of(codec.decode_partly(change.after, lenient=True)[0])
     if change.operation == "d" or change.after is None:
         return RowWrite(codec.name, key)
     try:

@@ -15,7 +15,9 @@ import psycopg
 from psycopg import sql
 
 from legacy_db.column_change import keeps_values
-from pipeline.errors import Fatal
+from legacy_db.key_range import type_sql
+from legacy_db.supported_types import stored_type
+from pipeline.errors import Configuration, Fatal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,10 +33,11 @@ _AGAIN = "take a snapshot of the table again (isthmus connectors snapshot {table
 
 
 class _Present(NamedTuple):
-    """A column that the mirror has; `attnum` is None where no comment tells it."""
+    """A column that the mirror has; the legacy column's facts are None where no comment tells."""
 
     type: str
     attnum: int | None
+    legacy_type: str | None
 
 
 @dataclass(slots=True)
@@ -71,7 +74,13 @@ def follow_table(
                 f"again, and {_AGAIN.format(table=table.name)}"
             ) from error
     _number(connection, table, present)
+    names = {column.name for column in table.columns}
     for columns in indexes:
+        if absent := sorted(set(columns) - names):
+            raise Configuration(
+                f"an adapter looks rows of {table.schema}.{table.name} up by {', '.join(absent)}, "
+                "which the table does not have: was it renamed or dropped? Correct the adapter"
+            )
         if table.key[: len(columns)] != columns:
             connection.execute(
                 sql.SQL("create index if not exists {} on {} ({})").format(
@@ -81,6 +90,11 @@ def follow_table(
                 )
             )
     return following
+
+
+def has_mirror(connection: psycopg.Connection[Any], table: Table) -> bool:
+    """Say whether a table has a mirror already."""
+    return bool(_read_columns(connection, table.name))
 
 
 def short_name(name: str) -> str:
@@ -93,7 +107,7 @@ def short_name(name: str) -> str:
 
 def _create(table: Table) -> sql.Composed:
     columns = [
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type))
+        sql.SQL("{} {}").format(sql.Identifier(column.name), type_sql(stored_type(column.type)))
         for column in table.columns
     ]
     columns += [sql.SQL("{} bigint not null default 0").format(sql.Identifier(m)) for m in MARKS]
@@ -109,50 +123,56 @@ def _follow(
     following: Following,
 ) -> None:
     where = f"{SCHEMA}.{table.name}"
-    renames = find_renames(table, {name: one.attnum for name, one in present.items()})
-    kept = {renames.get(name, name): one for name, one in present.items()}
+    survivors = find_survivors(table, {name: one.attnum for name, one in present.items()})
+    dropped = present.keys() - survivors.keys()
+    if dropped & set(_read_key(connection, table.name)):
+        _drop_key(connection, table)  # it would go with its columns unseen
+    for name in sorted(dropped):
+        _alter(connection, table, "drop column {}", name)
+        following.done.append(f"dropped {where}.{name}")
+    renames = {old: new for old, new in survivors.items() if old != new}
     for old, new in renames.items():  # by way of other names: two columns may swap theirs
-        _alter(connection, table, "rename column {} to {}", old, f"_renamed_{new}"[:NAME_MAX])
+        _alter(connection, table, "rename column {} to {}", old, short_name(f"_renamed_{new}"))
         following.done.append(f"renamed {where}.{old} to {new}")
     for new in renames.values():
-        _alter(connection, table, "rename column {} to {}", f"_renamed_{new}"[:NAME_MAX], new)
-    wanted = {column.name: column for column in table.columns}
-    _drop_key_unless(connection, table, set(_read_key(connection, table.name)) <= wanted.keys())
-    newest = max((one.attnum or 0 for one in present.values()), default=0)
-    for name, one in kept.items():
-        column = wanted.get(name)
-        again = column is not None and one.attnum is not None and column.attnum > newest
-        if column is None or again:
-            _alter(connection, table, "drop column {}", name)
-            following.done.append(f"dropped {where}.{name}")
-    for name, column in wanted.items():
-        known = kept.get(name)
-        if known is None or (known.attnum is not None and column.attnum > newest):
+        _alter(connection, table, "rename column {} to {}", short_name(f"_renamed_{new}"), new)
+    kept = {new: present[old] for old, new in survivors.items()}
+    for column in table.columns:
+        known = kept.get(column.name)
+        if known is None:
             _add(connection, table, column, following)
-        elif known.type != column.type:
-            _retype(connection, table, column, known.type, following)
+        elif known.type != stored_type(column.type):
+            _retype(connection, table, column, known.legacy_type or known.type, following)
+        elif known.legacy_type not in (None, column.type):
+            _narrow(connection, table, column, known.legacy_type or "", following)
     _follow_key(connection, table, following)
 
 
-def find_renames(table: Table, present: dict[str, int | None]) -> dict[str, str]:
-    """Return which of the mirror's columns are known under which new names now.
+def find_survivors(table: Table, present: dict[str, int | None]) -> dict[str, str]:
+    """Return which of the mirror's columns are still there, and under which name.
 
-    Two columns that swapped their names are told by their order, which a restored database (which
-    numbers its columns anew) keeps.
+    A column that was dropped and added again under its name has a higher number than any before. A
+    restored database numbers its columns anew, but keeps their order: where the order of names that
+    stayed is another, columns have taken each other's names, and the numbers count alone.
     """
     by_number = {number: name for name, number in present.items() if number is not None}
+    newest = max(by_number, default=0)
     wanted = {column.name: column.attnum for column in table.columns}
-    common = [name for name in present if name in wanted and present[name] is not None]
-    ordered = sorted(common, key=lambda name: present[name] or 0)
-    swapped = ordered != sorted(common, key=wanted.__getitem__)
-    renames = {}
-    for name, number in wanted.items():
-        old = by_number.get(number)
-        if old is None or old == name:
-            continue
-        if swapped or (old not in wanted and name not in present):
-            renames[old] = name
-    return renames
+    same = [
+        name
+        for name, number in present.items()
+        if name in wanted and (number is None or wanted[name] <= newest)
+    ]
+    numbered = [name for name in same if present[name] is not None]
+    ordered = sorted(numbered, key=lambda name: present[name] or 0)
+    if ordered != sorted(numbered, key=wanted.__getitem__):
+        return {by_number[n]: name for name, n in wanted.items() if n in by_number}
+    renames = {
+        by_number[number]: name
+        for name, number in wanted.items()
+        if number in by_number and name not in present and by_number[number] not in wanted
+    }
+    return {**{name: name for name in same}, **renames}
 
 
 def _add(
@@ -160,17 +180,18 @@ def _add(
 ) -> None:
     """Add a column, with the value that the legacy database gives the rows before it."""
     where = f"{SCHEMA}.{table.name}.{column.name}"
+    type_ = stored_type(column.type)
     default: sql.Composable = sql.SQL("")
     if column.missing is not None:
         default = sql.SQL(" default {}").format(missing_value(column))
     connection.execute(
         sql.SQL("alter table {} add column {} {}{}").format(
-            _name(table), sql.Identifier(column.name), sql.SQL(column.type), default
+            _name(table), sql.Identifier(column.name), type_sql(type_), default
         )
     )
     if column.missing is not None:
         _alter(connection, table, "alter column {} drop default", column.name)
-    following.done.append(f"added {where} {column.type}")
+    following.done.append(f"added {where} {type_}")
     if column.filled and _has_rows(connection, table):
         following.doubts.append(
             f"{where} was added with values that no change tells (a default that is not constant, "
@@ -180,8 +201,8 @@ def _add(
 
 def missing_value(column: Column) -> sql.Composable:
     """Return the SQL of the value that rows hold which are older than the column."""
-    return sql.SQL("((({})::text::{}[])[1])").format(
-        sql.Literal(column.missing), sql.SQL(column.type)
+    return sql.SQL("(({}::text[])[1])::{}").format(
+        sql.Literal(column.missing), type_sql(column.type)
     )
 
 
@@ -194,26 +215,48 @@ def _retype(
 ) -> None:
     where = f"{SCHEMA}.{table.name}.{column.name}"
     connection.execute(
-        sql.SQL("alter table {0} alter column {1} type {2} using {1}::{2}").format(
-            _name(table), sql.Identifier(column.name), sql.SQL(column.type)
+        sql.SQL("alter table {0} alter column {1} type {2} using {1}::{3}").format(
+            _name(table),
+            sql.Identifier(column.name),
+            type_sql(stored_type(column.type)),
+            type_sql(column.type),
         )
     )
     following.done.append(f"changed {where} from {before} to {column.type}")
-    if not keeps_values(before, column.type) and _has_rows(connection, table):
-        following.doubts.append(
-            f"{where} went from {before} to {column.type}, which may have changed values without "
-            f"telling: {_AGAIN.format(table=table.name)}"
-        )
+    _doubt(connection, table, column, before, following)
 
 
-def _drop_key_unless(
+def _narrow(
     connection: psycopg.Connection[Any],
     table: Table,
-    stays: bool,  # noqa: FBT001 - the condition in the name
+    column: Column,
+    before: str,
+    following: Following,
 ) -> None:
-    """Drop the key before its columns go: it would go with them unseen."""
-    if not stays:
-        _drop_key(connection, table)
+    """Round the values of a column whose legacy type lost precision: the mirror's has none."""
+    if keeps_values(before, column.type):
+        return
+    connection.execute(
+        sql.SQL("update {0} set {1} = {1}::{2} where {1} is distinct from {1}::{2}").format(
+            _name(table), sql.Identifier(column.name), type_sql(column.type)
+        )
+    )
+    following.done.append(f"cut {SCHEMA}.{table.name}.{column.name} from {before} to {column.type}")
+    _doubt(connection, table, column, before, following)
+
+
+def _doubt(
+    connection: psycopg.Connection[Any],
+    table: Table,
+    column: Column,
+    before: str,
+    following: Following,
+) -> None:
+    if not keeps_values(before, column.type) and _has_rows(connection, table):
+        following.doubts.append(
+            f"{SCHEMA}.{table.name}.{column.name} went from {before} to {column.type}, which may "
+            f"have changed values without telling: {_AGAIN.format(table=table.name)}"
+        )
 
 
 def _follow_key(connection: psycopg.Connection[Any], table: Table, following: Following) -> None:
@@ -243,11 +286,11 @@ def _number(
     """Keep each column's number in the legacy catalogue as a comment, where it is another."""
     for column in table.columns:
         known = present.get(column.name)
-        if known is None or known.attnum != column.attnum:
+        if known is None or (known.attnum, known.legacy_type) != (column.attnum, column.type):
             connection.execute(
                 sql.SQL("comment on column {} is {}").format(
                     sql.Identifier(SCHEMA, table.name, column.name),
-                    sql.Literal(f"{_COMMENT}{column.attnum}"),
+                    sql.Literal(f"{_COMMENT}{column.attnum} {column.type}"),
                 )
             )
 
@@ -259,12 +302,12 @@ def _read_columns(connection: psycopg.Connection[Any], table: str) -> dict[str, 
         " and attname <> all(%s) order by attnum",
         (_regclass(table), list(MARKS)),
     ).fetchall()
-    return {name: _Present(type_, _read_number(comment)) for name, type_, comment in rows}
+    return {name: _Present(type_, *_read_comment(comment)) for name, type_, comment in rows}
 
 
-def _read_number(comment: str | None) -> int | None:
-    number = (comment or "").removeprefix(_COMMENT)
-    return int(number) if number.isdigit() else None
+def _read_comment(comment: str | None) -> tuple[int | None, str | None]:
+    number, _, type_ = (comment or "").removeprefix(_COMMENT).partition(" ")
+    return (int(number), type_ or None) if number.isdigit() else (None, None)
 
 
 def _read_key(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ import structlog
 from psycopg import sql
 
 from pipeline.errors import Unreachable
-from pipeline.hub.definitions import keep_definitions, load_definitions
-from pipeline.translate.mirror_table import follow_table, missing_value
+from pipeline.hub.definitions import keep_definitions, load_definitions, load_former_names
+from pipeline.translate.mirror_table import follow_table, has_mirror, missing_value
 from pipeline.translate.row_types import load_expression
 from pipeline.translate.rows import TableCodec
 
@@ -54,20 +54,25 @@ class MirrorTables:
         self._module = module
         mine = [adapter for adapter in adapters if adapter.module == module]
         looked_up = {lookup.table for adapter in mine for lookup in adapter.lookups}
+        self._own = tuple(tables)
         self._names = sorted({*tables, *looked_up})
         self._indexes = _make_indexes(mine)
 
     def open(self, hub: psycopg.Connection[Any]) -> dict[str, TableCodec]:
         """Make or alter the mirror tables, and return the codecs by table."""
-        definitions = self._read(hub)
-        codecs = {}
+        definitions, fresh = self._read(hub)
         with hub.transaction():
             hub.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-            for name, table in definitions.items():
-                self._follow(hub, table)
-                codecs[name] = TableCodec(table, _read_missing(hub, table))
-            keep_definitions(hub, self._module, definitions.values())
-        return codecs
+            for table in definitions.values():
+                # what was kept may be older than what another module's translator followed
+                if fresh or not has_mirror(hub, table):
+                    self._follow(hub, table)
+            keep_definitions(hub, self._module, definitions.values(), self._own)
+            former = load_former_names(hub, definitions)
+            return {
+                name: TableCodec(table, _read_missing(hub, table), former.get(name))
+                for name, table in definitions.items()
+            }
 
     def _follow(self, hub: psycopg.Connection[Any], table: Table) -> None:
         following = follow_table(hub, table, self._indexes.get(table.name, ()))
@@ -78,17 +83,20 @@ class MirrorTables:
 
     def refresh(self, hub: psycopg.Connection[Any]) -> bool:
         """Tell whether the legacy definitions differ from those that the mirror follows."""
-        return self._read(hub) != load_definitions(hub, self._module)
+        kept = load_definitions(hub, self._module)
+        definitions, _ = self._read(hub)
+        return any(table != kept.get(name) for name, table in definitions.items())
 
-    def _read(self, hub: psycopg.Connection[Any]) -> Mapping[str, Table]:
+    def _read(self, hub: psycopg.Connection[Any]) -> tuple[Mapping[str, Table], bool]:
+        """Read the definitions, and say whether they are the legacy database's own of now."""
         try:
             with closing(self._open_legacy()) as legacy:
-                return legacy.read_tables(self._schema, self._names, self._keys)
+                return legacy.read_tables(self._schema, self._names, self._keys), True
         except Unreachable as error:
             kept = load_definitions(hub, self._module)
             if set(self._names) <= set(kept):
                 log.warning("translate.legacy_unreachable", module=self._module, error=str(error))
-                return {name: kept[name] for name in self._names}
+                return {name: kept[name] for name in self._names}, False
             raise
 
 

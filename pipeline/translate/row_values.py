@@ -136,9 +136,11 @@ def decode_outlier(type_: type, value: Any) -> Any:
     raise ValueError("not a value of the column's type")
 
 
-def outlying_text(text: str) -> OutlyingMoment:
-    """Take PostgreSQL's own text of a date or timestamp that Python can't hold."""
-    return OutlyingMoment(text)
+def canonical_text(value: float) -> str:
+    """Write a number or a truth value as PostgreSQL casts it to text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return double_text(value) if isinstance(value, float) else str(value)
 
 
 def _outlying_moment(value: str, *, is_date: bool) -> OutlyingMoment:

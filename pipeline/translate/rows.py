@@ -23,6 +23,7 @@ from pipeline.translate.row_values import (
     LegacyDate,
     LegacyHstore,
     LegacyOpaque,
+    canonical_text,
     decode_outlier,
     decode_special,
 )
@@ -57,14 +58,21 @@ class Gaps(NamedTuple):
 class TableCodec:
     """Decodes the rows of one table; see `pipeline.translate.rows` for what the values are.
 
-    `missing` are the values, by column, of rows that are older than the column.
+    `missing` are the values, by column, of rows that are older than the column; `former` the names,
+    by column, that it had before.
     """
 
-    def __init__(self, table: Table, missing: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        missing: Mapping[str, Any] | None = None,
+        former: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         _refuse_table(table)
         self.table = table
         self.name = table.name
         self.missing = dict(missing or {})
+        self.former = dict(former or {})
         self.columns = tuple(column.name for column in table.columns)
         self.attributes = _attributes(self.columns)
         self.types = python_types(table)
@@ -124,6 +132,8 @@ class TableCodec:
         document = self._parse(raw)
         if not lenient and not self._is_whole(document):
             raise Poison(f"table {self.name}: a row with other columns than the definition")
+        if lenient:
+            self._take_former_names(document)
         unavailable, absent = set(), set()
         for column, type_ in zip(self.columns, self.types, strict=True):
             if column not in document:
@@ -131,8 +141,16 @@ class TableCodec:
             elif _is_unavailable(document[column], type_):
                 unavailable.add(self.attributes[column])
                 document[column] = None
-        row = self.row_type(*self._convert(document))
+        row = self.row_type(*self._convert(document, lenient=lenient))
         return row, Gaps(frozenset(unavailable), frozenset(absent))
+
+    def _take_former_names(self, document: dict[str, Any]) -> None:
+        """Give the values of an earlier definition's image to the columns of other names now."""
+        for column, names in self.former.items():
+            if column not in document:
+                old = next((name for name in names if name in document), None)
+                if old is not None:
+                    document[column] = document[old]
 
     def _parse(self, raw: bytes) -> dict[str, Any]:
         try:
@@ -145,13 +163,15 @@ class TableCodec:
         other = document.keys() ^ self.attributes.keys()
         return other <= {*self.table.generated}
 
-    def _convert(self, document: Mapping[str, Any]) -> list[Any]:
+    def _convert(self, document: Mapping[str, Any], *, lenient: bool = False) -> list[Any]:
         """Convert an image column by column, with the values that only some rows hold."""
         values = []
         for column, type_ in zip(self.columns, self.types, strict=True):
             value = document.get(column)
             try:
-                values.append(None if value is None else _convert_value(type_, value))
+                if value is not None:
+                    value = _convert_value(type_, value, lenient=lenient)
+                values.append(value)
             except (
                 msgspec.MsgspecError,
                 ValueError,
@@ -252,14 +272,22 @@ def _refuse_table(table: Table) -> None:
         )
 
 
-def _convert_value(type_: Any, value: Any) -> Any:
-    """Convert one value of parsed JSON, also one that the type itself can't hold."""
+def _convert_value(type_: Any, value: Any, *, lenient: bool = False) -> Any:
+    """Convert one value of parsed JSON, also one that the type itself can't hold.
+
+    With `lenient` it may be of the type that the column had before.
+    """
     try:
-        return msgspec.convert(value, type_, dec_hook=decode_special)
+        return msgspec.convert(value, type_, strict=not lenient, dec_hook=decode_special)
     except (msgspec.MsgspecError, ValueError, ArithmeticError):
         if get_origin(type_) is list and isinstance(value, list):
             element = element_type(type_)
-            return [None if one is None else _convert_value(element, one) for one in value]
+            return [
+                None if one is None else _convert_value(element, one, lenient=lenient)
+                for one in value
+            ]
+        if lenient and type_ is str and isinstance(value, int | float):
+            return canonical_text(value)
         return decode_outlier(type_, value)
 
 

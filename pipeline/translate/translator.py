@@ -41,6 +41,12 @@ BATCH_RECORDS = 5_000
 """Records that one transaction of the hub holds at the most."""
 BATCH_BYTES = 32 * 1024 * 1024
 BACKOFF_S_MAX = 10.0
+_ALTERED = (
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.DatatypeMismatch,
+)
+"""What a statement meets when another module's translator let a mirror table follow its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,8 @@ class Undecodable:
 class Translator:
     """Translates one module until `stop` is set; Fatal errors end it, Retriable ones are retried.
 
-    `open_hub` and `open_log` are called anew after every failure.
+    `open_hub` and `open_log` are called anew after every failure; `is_look_due` says when to look
+    at the legacy tables' definitions again, which no change may tell of.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class Translator:
         open_hub: Callable[[], ModuleHub],
         open_log: Callable[[int], ChangeConsumer],
         signal_table: str | None = None,
+        is_look_due: Callable[[], bool] = lambda: False,
     ) -> None:
         self._site = site
         self._module = module
@@ -78,6 +86,7 @@ class Translator:
         self._open_hub = open_hub
         self._open_log = open_log
         self.signal_table = signal_table
+        self.is_look_due = is_look_due
         self._log = log.bind(module=module)
 
     def run(self, stop: threading.Event) -> None:
@@ -96,7 +105,13 @@ class Translator:
                             session.work()
                     finally:
                         session.close()
-            except (psycopg.OperationalError, KafkaException, Retriable, Unreachable) as error:
+            except (
+                psycopg.OperationalError,
+                *_ALTERED,
+                KafkaException,
+                Retriable,
+                Unreachable,
+            ) as error:
                 if isinstance(error, Unreachable) and not opened:
                     raise
                 self._log.warning("translate.retry", error=str(error).strip(), wait_s=backoff_s)
@@ -160,6 +175,8 @@ class _Session:
 
     def work(self) -> None:
         """Translate what there is, or wait a little; then emit a chunk that was asked for."""
+        if self._translator.is_look_due() and self._landing.hub.tables_changed():
+            self._reload_codecs()
         emission = None
         if self._marks.log.snapshot is not SnapshotState.RUNNING:
             held = INCREMENTAL if self._reads_again() else None
@@ -199,21 +216,21 @@ class _Session:
         state = self._change_log.stored_state()
         try:
             self._write(steps, undecodable, state, resume)
-        except Poison as error:
+        except (Poison, psycopg.DataError, *_ALTERED) as error:
             # an image does not fit its table: the legacy table may have been altered
             changed = self._landing.hub.tables_changed()
-            self._log.warning("translate.drift", error=str(error), changed=changed)
+            self._log.warning("translate.drift", error=_explain(error), changed=changed)
             self._reload_codecs()
             # older images are decoded leniently in this batch only: a column that is added later
             # must be noticed again
             self._landing.lenient = True
             try:
                 self._write(steps, undecodable, state, resume)
-            except Poison as misfit:
+            except (Poison, psycopg.DataError, *_ALTERED) as misfit:
                 raise Fatal(
                     f"module {self._landing.module}, offsets {messages[0].offset()} to "
-                    f"{messages[-1].offset()}: {misfit}: correct the declaration or the adapters; "
-                    "nothing of these records was written"
+                    f"{messages[-1].offset()}: {_explain(misfit)}: correct the "
+                    "declaration or the adapters; nothing of these records was written"
                 ) from misfit
             finally:
                 self._landing.lenient = False
@@ -284,3 +301,8 @@ class _Session:
             ms=round((time.perf_counter() - started) * 1000),
             **({"done": facts.done} if facts.done else {}),
         )
+
+
+def _explain(error: Exception) -> str:
+    """Say what failed without the values that a database adds."""
+    return (error.diag.message_primary or "") if isinstance(error, psycopg.Error) else str(error)

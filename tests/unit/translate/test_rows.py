@@ -137,3 +137,32 @@ def test_a_row_older_than_a_column_has_what_the_legacy_database_gives_it() -> No
     assert codec.complete(row, gaps, None).n == 7
     newer = codec.decode(encode(k=1, t="x", n=8))
     assert codec.complete(row, gaps, newer).n == 8
+
+
+def test_an_image_of_an_earlier_definition_gives_the_renamed_column_its_value() -> None:
+    """A change from before the renaming is not lost for the column's new name."""
+    table = make_codec({"k": "integer", "amount": "numeric"}).table
+    codec = TableCodec(table, None, {"amount": ("sum", "total")})
+    row, gaps = codec.decode_partly(encode(k=1, total="2.50"), lenient=True)
+    assert (row.amount, gaps.absent) == (Decimal("2.50"), frozenset())
+    with pytest.raises(Poison, match="other columns"):
+        codec.decode_partly(encode(k=1, total="2.50"), lenient=False)
+
+
+@pytest.mark.parametrize(
+    ("type_", "before", "value"),
+    [
+        ("text", 12, "12"),
+        ("text", 1.5, "1.5"),
+        ("text", True, "true"),
+        ("integer", "12", 12),
+        ("numeric", 12, Decimal(12)),
+    ],
+)
+def test_an_image_of_an_earlier_type_is_cast_as_the_database_casts(
+    type_: str, before: Any, value: Any
+) -> None:
+    """A change from before the ALTER arrives when the column has its new type already."""
+    codec = make_codec({"k": "integer", "x": type_})
+    row, _ = codec.decode_partly(encode(k=1, x=before), lenient=True)
+    assert row.x == value
