@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,14 @@ POLL_SECONDS = 0.1
 class LiveSite:
     """The processes of one site and the databases that they work on."""
 
-    def __init__(self, folder: Path, *, orders: int) -> None:
+    def __init__(self, folder: Path, *, orders: int = 0, modules: Sequence[str] = MODULES) -> None:
         self.folder = folder
+        self.modules = tuple(modules)
         self.settings = load_settings(folder)
         self._orders = orders
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self.arguments = {
-            **{f"translate-{one}": ("translate", "--module", one) for one in MODULES},
+            **{f"translate-{one}": ("translate", "--module", one) for one in self.modules},
             "publish": ("publish",),
             **{f"replicate-{one}": ("replicate", "--region", one) for one in self.settings.regions},
         }
@@ -185,10 +186,10 @@ class LiveSite:
         document = json.dumps({"id": barrier})
         self.legacy(f"select pg_logical_emit_message(true, 'isthmus.barrier', '{document}')")
         translated = f"select count(*) from hub.barrier where barrier = '{barrier}'"
-        self.wait(lambda: self.hub(translated)[0][0] == len(MODULES), "the barrier in the hub")
+        self.wait(lambda: self.hub(translated)[0][0] == len(self.modules), "the barrier in the hub")
         if not regions:
             return
-        partitions = len(MODULES) * self.settings.event_partitions
+        partitions = len(self.modules) * self.settings.event_partitions
         passed = f"select count(*) from replication.barrier where barrier = '{barrier}'"
 
         def is_passed() -> bool:
