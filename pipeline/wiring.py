@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from adapters.aggregate import load_adapters
 from adapters.contract import load_contracts
+from adapters.mariadb_log import MariaDBTables
 from connectors.declaration import known_modules
 from legacy_db.database import open_legacy_database
+from legacy_db.engine_names import MARIADB_ENGINES
 from pipeline.captured_tables import load_captured, load_declared_keys
 from pipeline.connection import open_connection
 from pipeline.errors import Configuration
@@ -20,12 +22,14 @@ from pipeline.hub.module_hub import PostgresModuleHub
 from pipeline.quality.row_checks import compile_checks
 from pipeline.quality.suite import load_suites
 from pipeline.translate.change_consumer import ChangeConsumer
+from pipeline.translate.log_format import LogFormat, mariadb_format, postgresql_format
 from pipeline.translate.mirror_tables import MirrorTables
 from pipeline.translate.translator import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from connectors.declaration import Declaration
     from pipeline.settings import Settings
     from pipeline.translate.module_hub import ModuleHub
 
@@ -72,6 +76,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
         tables=declaration.tables,
         adapters=adapters,
         keys=load_declared_keys(settings),
+        logged=declaration.engine in MARIADB_ENGINES,
     )
 
     def open_hub() -> ModuleHub:
@@ -101,6 +106,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
         open_log=open_log,
         signal_table=declaration.signal_table,
         is_look_due=make_timer(LOOK_SECONDS),
+        log_format=_choose_format(declaration),
     )
 
 
@@ -116,3 +122,13 @@ def make_timer(seconds: float) -> Callable[[], bool]:
         return True
 
     return is_due
+
+
+def _choose_format(declaration: Declaration) -> LogFormat:
+    """Choose how the change log of a module is read: each engine writes its own."""
+    module, signals = declaration.module, declaration.signal_table
+    if declaration.engine not in MARIADB_ENGINES:
+        return postgresql_format(module, signals)
+    captured = frozenset(declaration.tables)
+    tables = MariaDBTables(declaration.schema, captured, declaration.barrier_table, signals)
+    return mariadb_format(module, tables)

@@ -135,3 +135,16 @@ def load_former_names(
                 held = names.get(current, ())
                 names[current] = held if column.name in held else (*held, column.name)
     return former
+
+
+def load_newest_definitions(
+    connection: psycopg.Connection[Any], names: Iterable[str]
+) -> dict[str, Table]:
+    """Load the definitions of tables that any module kept last: it may be another one's table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct on (table_name) table_name, document from hub.definition "
+            "where table_name = any(%s) order by table_name, read_at desc",
+            (list(names),),
+        )
+        return {name: msgspec.convert(document, Table) for name, document in cursor}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from adapters.aggregate import Key
+    from adapters.change_steps import TableChanged
     from adapters.contract import Contract
     from adapters.envelope import RowChange
     from adapters.event import IntegrationEvent
@@ -59,6 +60,9 @@ class PostgresModuleHub:
 
     def open_mirror(self) -> Mirror:
         return Mirror(self._connection, self._tables.open(self._connection))
+
+    def change_table(self, step: TableChanged) -> bool:
+        return self._tables.change(self._connection, step)
 
     def tables_changed(self) -> bool:
         return self._tables.refresh(self._connection)

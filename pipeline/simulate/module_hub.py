@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from adapters.log_state import LogState
+from legacy_db.mariadb.logged_table import fit_table
 from pipeline.errors import Fatal
 from pipeline.hub.emissions import KEYS_PER_REQUEST, Emission
 from pipeline.hub.modules import ModuleMarks
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from adapters.aggregate import Key
+    from adapters.change_steps import TableChanged
     from adapters.contract import Contract
     from adapters.envelope import RowChange
     from adapters.event import IntegrationEvent
@@ -93,6 +95,13 @@ class MemoryModuleHub:
         return MemoryMirror(
             self._connection, {name: _make_codec(table) for name, table in tables.items()}
         )
+
+    def change_table(self, step: TableChanged) -> bool:
+        place = (self._module, step.definition.name)
+        kept = self._connection.get("definition", place)
+        fitted = fit_table(step.definition, kept, step.ddl, step.defaults)
+        self._connection.put("definition", place, fitted)
+        return bool(fitted != kept)
 
     def tables_changed(self) -> bool:
         self._connection.call("read definitions")

@@ -68,12 +68,15 @@ class DecodedTransaction:
 
 def make_moment(transaction: Transaction, epoch: int) -> Moment:
     """Name the moment of a transaction's commit."""
+    name = str(transaction.txid)
+    if transaction.domain is not None:
+        name = f"{transaction.domain}-{name}"
     return Moment(
         epoch,
         transaction.lsn,
         0,
         make_time(transaction.time_us),
-        f"{transaction.txid}:{transaction.lsn}",
+        f"{name}:{transaction.lsn}",
     )
 
 

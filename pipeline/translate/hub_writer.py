@@ -22,6 +22,7 @@ from adapters.change_steps import (
     SpillChunk,
     SpillDropped,
     Step,
+    TableChanged,
     Transaction,
 )
 from adapters.envelope import make_time
@@ -33,6 +34,7 @@ from pipeline.translate.event_maker import Moment, Outcome
 from pipeline.translate.huge_transaction import translate_huge
 from pipeline.translate.incremental import land_incremental_rows
 from pipeline.translate.snapshot import complete_snapshot, land_snapshot_rows
+from pipeline.translate.working_set import Roles
 
 if TYPE_CHECKING:
     from adapters.aggregate import Adapter
@@ -59,6 +61,7 @@ class HubWriter:
             SnapshotStarted: self._start_snapshot,
             SnapshotCompleted: self._complete_snapshot,
             EpochStarted: self._start_epoch,
+            TableChanged: self._change_tables,
         }
 
     def write(self, steps: Iterable[Step], log: LogState, offset: int) -> ModuleMarks:
@@ -142,6 +145,16 @@ class HubWriter:
     def _start_epoch(self, steps: list[EpochStarted]) -> None:
         self._epoch = steps[-1].epoch
         self._landing.facts.done.append(f"epoch {self._epoch} started")
+
+    def _change_tables(self, steps: list[TableChanged]) -> None:
+        """Let the mirror follow what DDL says; what stands behind it is read as it says."""
+        landing = self._landing
+        changed = [landing.hub.change_table(step) for step in steps]
+        if any(changed):
+            landing.mirror = landing.hub.open_mirror()
+            landing.roles = Roles(landing.module, self._adapters, landing.mirror.codecs)
+            names = {step.definition.name for step in steps}
+            landing.facts.done.append(f"table changed: {', '.join(sorted(names))}")
 
     def _start_snapshot(self, steps: list[SnapshotStarted]) -> None:
         self._run = steps[-1].run

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg import sql
 
+from legacy_db.definition import apply_keys
+from legacy_db.mariadb.logged_table import fit_table
 from pipeline.errors import Unreachable
-from pipeline.hub.definitions import keep_definitions, load_definitions, load_former_names
+from pipeline.hub.definitions import (
+    keep_definitions,
+    load_definitions,
+    load_former_names,
+    load_newest_definitions,
+)
 from pipeline.translate.mirror_table import follow_table, has_mirror, missing_value
 from pipeline.translate.row_types import load_expression
 from pipeline.translate.rows import TableCodec
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from adapters.aggregate import Adapter
+    from adapters.change_steps import TableChanged
     from legacy_db.database import LegacyDatabase
     from legacy_db.definition import Table
 
@@ -35,7 +43,9 @@ _LOCK = 7104885
 class MirrorTables:
     """The tables of one module and those that its adapters look up in other modules.
 
-    `keys` are the declared ones, of tables without a primary key.
+    `keys` are the declared ones, of tables without a primary key. With `logged` the change log
+    tells definitions itself: those that are kept in the hub are as of the log's place, the
+    catalogue's may be ahead of it.
     """
 
     def __init__(
@@ -47,7 +57,9 @@ class MirrorTables:
         tables: Sequence[str],
         adapters: Sequence[Adapter],
         keys: Mapping[str, Sequence[str]] | None = None,
+        logged: bool = False,
     ) -> None:
+        self._logged = logged
         self._keys = keys or {}
         self._open_legacy = open_legacy
         self._schema = schema
@@ -81,22 +93,42 @@ class MirrorTables:
         for doubt in following.doubts:
             log.warning("translate.mirror_doubt", module=self._module, doubt=doubt)
 
+    def change(self, hub: psycopg.Connection[Any], step: TableChanged) -> bool:
+        """Follow a definition that the change log itself tells; False when it is kept already."""
+        name = step.definition.name
+        kept = load_definitions(hub, self._module).get(name)
+        fitted = fit_table(step.definition, kept, step.ddl, step.defaults)
+        table = apply_keys({name: fitted}, self._keys)[name]
+        if table == kept:
+            return False
+        with hub.transaction():
+            hub.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            self._follow(hub, table)
+            keep_definitions(hub, self._module, [table], self._own)
+        return True
+
     def refresh(self, hub: psycopg.Connection[Any]) -> bool:
         """Tell whether the legacy definitions differ from those that the mirror follows."""
+        if self._logged:
+            return False  # the log itself tells, and nothing else
         kept = load_definitions(hub, self._module)
         definitions, _ = self._read(hub)
         return any(table != kept.get(name) for name, table in definitions.items())
 
     def _read(self, hub: psycopg.Connection[Any]) -> tuple[Mapping[str, Table], bool]:
         """Read the definitions, and say whether they are the legacy database's own of now."""
+        known = load_newest_definitions(hub, self._names) if self._logged else {}
+        names = [name for name in self._names if name not in known]
+        if not names:
+            return known, False
         try:
             with closing(self._open_legacy()) as legacy:
-                return legacy.read_tables(self._schema, self._names, self._keys), True
+                return {**known, **legacy.read_tables(self._schema, names, self._keys)}, True
         except Unreachable as error:
             kept = load_definitions(hub, self._module)
-            if set(self._names) <= set(kept):
+            if set(names) <= set(kept):
                 log.warning("translate.legacy_unreachable", module=self._module, error=str(error))
-                return {name: kept[name] for name in self._names}, False
+                return {**known, **{name: kept[name] for name in names}}, False
             raise
 
 

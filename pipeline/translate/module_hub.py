@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from adapters.aggregate import Key, Row
+    from adapters.change_steps import TableChanged
     from adapters.contract import Contract
     from adapters.envelope import RowChange
     from adapters.event import IntegrationEvent
@@ -82,6 +83,9 @@ class ModuleHub(Protocol):
 
     def open_mirror(self) -> ModuleMirror:
         """Make the mirror follow the legacy tables' definitions, and open it."""
+
+    def change_table(self, step: TableChanged) -> bool:
+        """Make the mirror follow a definition out of the log; False when it does so already."""
 
     def tables_changed(self) -> bool:
         """Tell whether the legacy definitions differ from those that the mirror follows."""

@@ -18,10 +18,9 @@ import structlog
 from confluent_kafka import KafkaException, Message
 
 from adapters.aggregate import Adapter
-from adapters.change_log import ChangeLog
 from adapters.change_steps import Step
 from adapters.contract import Contract
-from adapters.envelope import RowChange, decode_change, read_epoch
+from adapters.envelope import RowChange, read_epoch
 from adapters.log_state import SnapshotState
 from pipeline.errors import Fatal, Poison, Retriable, Unreachable
 from pipeline.failpoints import pass_failpoint
@@ -32,6 +31,7 @@ from pipeline.translate.event_maker import EventMaker, State
 from pipeline.translate.hub_writer import HubWriter
 from pipeline.translate.incremental import REASON as INCREMENTAL
 from pipeline.translate.landing import BatchFacts, Landing
+from pipeline.translate.log_format import LogFormat, postgresql_format
 from pipeline.translate.module_hub import ModuleHub
 from pipeline.translate.working_set import Roles
 
@@ -62,7 +62,8 @@ class Translator:
     """Translates one module until `stop` is set; Fatal errors end it, Retriable ones are retried.
 
     `open_hub` and `open_log` are called anew after every failure; `is_look_due` says when to look
-    at the legacy tables' definitions again, which no change may tell of.
+    at the legacy tables' definitions again, which no change may tell of. `log_format` is that of
+    PostgreSQL's connector unless another one is given.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Translator:
         open_log: Callable[[int], ChangeConsumer],
         signal_table: str | None = None,
         is_look_due: Callable[[], bool] = lambda: False,
+        log_format: LogFormat | None = None,
     ) -> None:
         self._site = site
         self._module = module
@@ -87,6 +89,7 @@ class Translator:
         self._open_log = open_log
         self.signal_table = signal_table
         self.is_look_due = is_look_due
+        self.log_format = log_format or postgresql_format(module, signal_table)
         self._log = log.bind(module=module)
 
     def run(self, stop: threading.Event) -> None:
@@ -168,9 +171,8 @@ class _Session:
         self._landing = landing
         self._marks = marks
         self._consumer = consumer
-        self._change_log = ChangeLog(
-            landing.module, marks.log, marks.source_offset, translator.signal_table
-        )
+        self._decode = translator.log_format.decode
+        self._change_log = translator.log_format.open(marks.log, marks.source_offset)
         self._log = log.bind(module=landing.module)
 
     def work(self) -> None:
@@ -273,7 +275,7 @@ class _Session:
             offset, value = message.offset(), message.value()
             assert offset is not None  # noqa: S101 - delivered messages have one
             try:
-                record = decode_change(value, message.key(), message.headers())
+                record = self._decode(value, message.key(), message.headers())
             except Poison as error:
                 undecodable.append(Undecodable(offset, str(error), value or b""))
                 self._log.error("translate.undecodable", offset=offset, error=str(error))

@@ -1,0 +1,95 @@
+"""A table as DDL in the change log tells it, fitted to the one that was known before.
+
+Enters: a definition from the log, and the one that the mirror follows. Leaves: the definition whose
+columns have numbers of their own, as PostgreSQL's catalogue gives them and MariaDB's does not: a
+column keeps its number when others move, and when it is renamed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from legacy_db.mariadb.text import type_base
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from legacy_db.definition import Column, Table
+
+_NAME = r"(`(?:[^`]|``)+`|[\w$]+)"
+_RENAMES = (
+    re.compile(rf"\bchange\s+(?:column\s+)?(?:if\s+exists\s+)?{_NAME}\s+{_NAME}", re.IGNORECASE),
+    re.compile(rf"\brename\s+column\s+(?:if\s+exists\s+)?{_NAME}\s+to\s+{_NAME}", re.IGNORECASE),
+)
+_NUMBER = re.compile(r"'?(-?\d+(?:\.\d+)?)'?")
+_TEXT = re.compile(r"'((?:[^'\\]|'')*)'|([^'\\()]*)")
+_NUMERIC = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
+_TEXTUAL = frozenset({"text", "character varying"})
+
+
+def fit_table(
+    table: Table, kept: Table | None, ddl: str, defaults: Mapping[str, str | None]
+) -> Table:
+    """Give columns the numbers that `kept` has, and say what older rows hold in new ones."""
+    if kept is None:
+        return table
+    known = {column.name: column for column in kept.columns}
+    before = {new: old for old, new in find_renames(ddl, table, kept).items()}
+    newest = max((column.attnum for column in kept.columns), default=0)
+    columns = []
+    for column in table.columns:
+        same = known.get(before.get(column.name, column.name))
+        if same is None or (column.name in before.values() and column.name not in before):
+            newest += 1
+            columns.append(_fill(replace(column, attnum=newest), defaults.get(column.name)))
+            continue
+        native = same.native if same.type == column.type else column.native
+        columns.append(
+            replace(
+                column,
+                attnum=same.attnum,
+                native=native,
+                missing=same.missing,
+                filled=same.filled,
+            )
+        )
+    return replace(table, columns=tuple(columns))
+
+
+def find_renames(ddl: str, table: Table, kept: Table) -> dict[str, str]:
+    """Return the new names of columns that a statement renames: CHANGE or RENAME COLUMN."""
+    old_names = {column.name.lower(): column.name for column in kept.columns}
+    new_names = {column.name.lower(): column.name for column in table.columns}
+    renames = {}
+    for pattern in _RENAMES:
+        for match in pattern.finditer(ddl):
+            old, new = (_unquote(name).lower() for name in match.groups())
+            if old != new and old in old_names and new in new_names:
+                renames[old_names[old]] = new_names[new]
+    return renames
+
+
+def _fill(column: Column, default: str | None) -> Column:
+    """Say what rows hold that are older than a column: no change tells of them."""
+    base, text = type_base(column.type), None
+    if default is None and column.nullable:
+        return column
+    if base in _NUMERIC:
+        match = _NUMBER.fullmatch(default if default is not None else "0")
+        text = None if match is None else match[1]
+    elif base in _TEXTUAL and not (column.native or "").startswith("enum"):
+        found = _TEXT.fullmatch(default if default is not None else "''")
+        if found is not None and (default is None or default.lower() != "null"):
+            text = found[1].replace("''", "'") if found[1] is not None else found[2]
+    if default is not None and default.lower() == "null":
+        return column
+    if text is None:
+        return replace(column, filled=True)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return replace(column, missing=f'{{"{escaped}"}}')
+
+
+def _unquote(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
