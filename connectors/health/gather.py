@@ -9,9 +9,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from connectors.engines.postgresql import PostgreSQL
+from connectors.errors import Unreachable
 from connectors.health.facts import ConnectorFacts, ModuleFacts, Part
 from connectors.health.source import read_sources
-from connectors.target import desired_state
+from connectors.target import desired_state, resolve_target
+from legacy_db.catalogue import list_tables, list_tables_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from connectors.client import ConnectClient
+    from connectors.declaration import Declaration
     from connectors.health.facts import SourceFacts, TranslatorFacts
     from connectors.health.log_end import LogReader
     from connectors.target import Target
@@ -39,6 +43,7 @@ def gather(
     translators: Mapping[str, TranslatorFacts] | None = None,
 ) -> dict[str, ModuleFacts]:
     """Gather the facts of all declared modules as of now."""
+    target = _resolve(target, sources)
     names = {module: target.names(module) for module in target.declarations}
     connectors = {
         module: read_connector(sources.connect, one.connector) for module, one in names.items()
@@ -63,6 +68,22 @@ def gather(
         )
         for module, one in names.items()
     }
+
+
+def _resolve(target: Target, sources: Sources) -> Target:
+    """Resolve the patterns of the declarations; Unreachable where the database can't be asked."""
+
+    def list_names(declaration: Declaration) -> list[str]:
+        if declaration.engine != PostgreSQL.name:
+            return list_tables_at(declaration.engine, target.owner_url, declaration.schema)
+        if sources.owner is None:
+            raise Unreachable(
+                f"module {declaration.module!r} is declared with patterns, which only the legacy "
+                "database resolves"
+            )
+        return list_tables(sources.owner, declaration.schema)
+
+    return resolve_target(target, list_names)
 
 
 def read_connector(client: ConnectClient, name: str) -> ConnectorFacts:

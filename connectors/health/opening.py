@@ -18,16 +18,26 @@ if TYPE_CHECKING:
 
     from connectors.target import Target
 
+_OTHERS = ("mysql:", "mariadb:")
+
 
 @contextmanager
-def open_sources(target: Target, tell: Callable[[str], None]) -> Iterator[Sources]:
-    """Open Connect, Kafka and the legacy database; `tell` hears that the latter is not there."""
+def open_sources(
+    target: Target, tell: Callable[[str], None], logs: LogReader | None = None
+) -> Iterator[Sources]:
+    """Open Connect, Kafka and the legacy database; `tell` hears that the latter is not there.
+
+    `logs` is used, and left open, where it is given.
+    """
     with ExitStack() as stack:
-        logs = LogReader(target.bootstrap_servers)
-        stack.callback(logs.close)
+        if logs is None:
+            logs = LogReader(target.bootstrap_servers)
+            stack.callback(logs.close)
         owner: psycopg.Connection | None = None
-        try:
-            owner = stack.enter_context(connect_owner(target.owner_url))
-        except Unreachable as error:
-            tell(str(error))
+        # MariaDB's log has no slots: what is known of it comes from Connect and the change log
+        if not target.owner_url.startswith(_OTHERS):
+            try:
+                owner = stack.enter_context(connect_owner(target.owner_url))
+            except Unreachable as error:
+                tell(str(error))
         yield Sources(ConnectClient(target.connect_url), logs, owner)

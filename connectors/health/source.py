@@ -57,6 +57,13 @@ def read_sources(
     }
 
 
+def read_position(connection: psycopg.Connection) -> int:
+    """Read how far the database's log has come."""
+    server = connection.execute(_SERVER).fetchone()
+    assert server is not None  # noqa: S101 - an expression has one row
+    return int(server[2])
+
+
 def read_slots(connection: psycopg.Connection, names: Iterable[str]) -> dict[str, SlotFacts]:
     """Read those of the named slots that are there, with all that the server tells of them."""
     rows = connection.execute(_SLOTS, (list(names),)).fetchall()

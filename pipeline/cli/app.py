@@ -33,6 +33,7 @@ COMMANDS = {
     "publish": "publish",
     "replicate": "replicate",
     "run": "run",
+    "care": "care",
     "deadletters": "deadletters",
     "quality": "quality",
     "reconcile": "reconcile",

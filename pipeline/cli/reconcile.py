@@ -122,8 +122,5 @@ def print_result(result: Reconciliation, console: Console) -> None:
         if len(one.keys) > KEYS_SHOWN_PER_TABLE:
             console.print(f"{one.region} {one.table}: more keys with --json")
     for doubt in result.doubts:
-        console.print(
-            f"{doubt.module}: a connector started within transaction {doubt.txid} (offset "
-            f"{doubt.offset} of the change log), which may lack rows: not refuted yet"
-        )
+        console.print(f"{doubt.module}: {doubt.text}", markup=False, soft_wrap=True)
     console.print(f"verdict: [{STYLES[result.verdict]}]{result.verdict}[/]")

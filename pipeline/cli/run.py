@@ -28,15 +28,22 @@ def run(
         list[str] | None,
         typer.Option("--region", help="Replicate only to this region; may be repeated."),
     ] = None,
+    heal: Annotated[
+        bool,
+        typer.Option("--heal", help="Apply the declarations again where somebody undid them."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep translators, publisher and replicators alive, until SIGTERM or Ctrl-C ends them all.
+    """Keep translators, publisher, replicators and the care of the connectors alive.
+
+    SIGTERM or Ctrl-C ends them all.
 
     What dies is started again, within bounds; what needs a person stays down while the others go
     on, and makes the exit code 1. How each is stands in `.isthmus/run.json`.
     """
     settings = load_settings(site)
-    processes = plan_processes(settings, choose_modules(settings, module or []), region or [])
+    modules = choose_modules(settings, module or [])
+    processes = plan_processes(settings, modules, region or [], heal=heal)
     outcome, state = supervise(settings.state_folder, processes, Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(state))

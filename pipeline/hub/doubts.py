@@ -25,6 +25,17 @@ class OpenDoubt:
     txid: int
     offset: int
     noted_at: datetime
+    reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What is doubted, for a person."""
+        if self.reason is not None:
+            return f"changes may be missing from its change log ({self.reason}), not refuted yet"
+        return (
+            f"a connector started within transaction {self.txid} (offset {self.offset} of the "
+            "change log), which may lack rows: not refuted yet"
+        )
 
     def document(self) -> dict[str, Any]:
         """Return the doubt as it stands in JSON."""
@@ -35,6 +46,8 @@ class OpenDoubt:
             "transaction": self.txid,
             "offset": self.offset,
             "noted_at": self.noted_at.isoformat(),
+            "reason": self.reason,
+            "text": self.text,
         }
 
 
@@ -50,6 +63,23 @@ def note_doubt(
         "insert into hub.doubt (module, epoch, lsn, txid, source_offset)"
         " values (%s, %s, %s, %s, %s) on conflict do nothing",
         (module, *position, txid, offset),
+    )
+
+
+def note_lost(
+    connection: psycopg.Connection[Any],
+    module: str,
+    position: tuple[int, int],
+    offset: int,
+    reason: str,
+) -> None:
+    """Note that changes before `position` may have been left out of the log, and why."""
+    connection.execute(
+        "insert into hub.doubt (module, epoch, lsn, txid, source_offset, reason)"
+        " values (%s, %s, %s, 0, %s, %s) on conflict (module, source_offset, epoch)"
+        " do update set lsn = greatest(hub.doubt.lsn, excluded.lsn), reason = excluded.reason,"
+        " refuted_at = null",
+        (module, *position, offset, reason),
     )
 
 
@@ -71,8 +101,9 @@ def list_open_doubts(
     """List the doubts of modules that are open, oldest first."""
     with connection.cursor(row_factory=class_row(OpenDoubt)) as cursor:
         cursor.execute(
-            "select module, epoch, lsn, txid, source_offset as offset, noted_at from hub.doubt"
-            " where refuted_at is null and module = any(%s) order by noted_at, source_offset",
+            "select module, epoch, lsn, txid, source_offset as offset, noted_at, reason"
+            " from hub.doubt where refuted_at is null and module = any(%s)"
+            " order by noted_at, source_offset",
             (list(modules),),
         )
         return cursor.fetchall()

@@ -22,10 +22,11 @@ from pipeline.run.child import Process
 from pipeline.run.display import Show, open_display
 from pipeline.run.lifecycle import Life, Moment
 from pipeline.run.signals import caught_signals
-from pipeline.run.state_file import STATE_FILE, StateFile, only_supervisor
+from pipeline.run.state_file import STATE_FILE, StateFile, only_supervisor, read_findings
 from pipeline.run.supervisor import Outcome, Supervisor
 
 LOGS = "logs"
+_TOLD = ("module", "kind", "severity", "text")
 
 log = structlog.get_logger()
 
@@ -70,7 +71,7 @@ class Teller:
     def __init__(self, file: StateFile, show: Show) -> None:
         self.file = file
         self._show = show
-        self._written: Sequence[Life] = ()
+        self._written: tuple[Sequence[Life], tuple[dict[str, Any], ...]] | None = None
         self._problem: str | None = None
 
     def tell(self, lives: Sequence[Life]) -> None:
@@ -84,11 +85,20 @@ class Teller:
 
     def _write(self, lives: Sequence[Life]) -> str | None:
         """Write what has changed, and say why it could not be written; None when it was."""
-        if lives == self._written:
+        now = (tuple(lives), read_findings(self.file.path.parent))
+        if now == self._written:
             return None
         try:
             self.file.write(lives)
         except OSError as error:
             return str(error)
-        self._written = lives
+        self._tell_findings(now[1])
+        self._written = now
         return None
+
+    def _tell_findings(self, findings: tuple[dict[str, Any], ...]) -> None:
+        """Tell what the care of the connectors has found since the last time."""
+        before = () if self._written is None else self._written[1]
+        for one in findings:
+            if one not in before:
+                log.warning("run.connector", **{key: one.get(key) for key in _TOLD})

@@ -22,14 +22,21 @@ LEASHED = (sys.executable, "-P", "-m", "pipeline.run.leash")
 
 
 def plan_processes(
-    settings: Settings, modules: Sequence[str], regions: Sequence[str]
+    settings: Settings, modules: Sequence[str], regions: Sequence[str], *, heal: bool = False
 ) -> tuple[Process, ...]:
-    """Plan a translator per module, a publisher, and a replicator per region (or `regions`)."""
+    """Plan the care of the connectors, a translator per module, a publisher, and replicators.
+
+    There is one replicator per region, or per one of `regions`; `heal` is for the care.
+    """
     check_site(settings)
     chosen = list(dict.fromkeys(modules))
     with_adapters = {one.module for one in load_adapters(settings.adapters)}
     published = [module for module in chosen if module in with_adapters]
+    cared = [word for module in chosen for word in ("--module", module)]
     planned = [
+        _plan(settings, "care", Stage.TRANSLATE, "care", *cared, *(["--heal"] if heal else []))
+    ]
+    planned += [
         _plan(settings, f"translate-{one}", Stage.TRANSLATE, "translate", "--module", one)
         for one in chosen
     ]

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.care.memory import CARE_FILE
 from pipeline.errors import Configuration
 from pipeline.local_stack.process import read_began
 from pipeline.run.lifecycle import Life
@@ -39,6 +40,7 @@ class StateFile:
             "began": read_began(pid),
             "started_at": self.started_at.isoformat(),
             "processes": [_describe(life) for life in lives],
+            "findings": list(read_findings(self.path.parent)),
         }
 
     def write(self, lives: Sequence[Life]) -> None:
@@ -56,6 +58,14 @@ def read_running(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return document if began is not None and began == document.get("began") else None
+
+
+def read_findings(folder: Path) -> tuple[dict[str, Any], ...]:
+    """Read what the care of the connectors has found; nothing where it has not looked yet."""
+    try:
+        return tuple(json.loads((folder / CARE_FILE).read_text())["findings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 @contextlib.contextmanager

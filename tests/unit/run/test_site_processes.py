@@ -38,6 +38,7 @@ def test_a_site_has_translators_a_publisher_and_replicators(settings: Settings) 
     """One per module, one, and one per region, in the order of the way of the data."""
     processes = plan_processes(settings, MODULES, [])
     assert commands(processes) == [
+        ("care", "care --module customers --module inventory --module sales"),
         ("translate-customers", "translate --module customers"),
         ("translate-inventory", "translate --module inventory"),
         ("translate-sales", "translate --module sales"),
@@ -49,10 +50,17 @@ def test_a_site_has_translators_a_publisher_and_replicators(settings: Settings) 
     assert {one.stage for one in processes} == set(Stage)
 
 
+def test_the_care_is_told_to_heal(settings: Settings) -> None:
+    """`--heal` of run is the care's."""
+    process, *_ = plan_processes(settings, ["sales"], [], heal=True)
+    assert commands([process]) == [("care", "care --module sales --heal")]
+
+
 def test_modules_and_regions_may_be_named(settings: Settings) -> None:
     """Naming one twice is naming it once."""
     processes = plan_processes(settings, ["sales", "sales"], ["us", "us"])
     assert commands(processes) == [
+        ("care", "care --module sales"),
         ("translate-sales", "translate --module sales"),
         ("publish", "publish --module sales"),
         ("replicate-us", "replicate --region us"),
@@ -62,7 +70,7 @@ def test_modules_and_regions_may_be_named(settings: Settings) -> None:
 def test_a_module_without_adapters_has_nothing_to_publish(settings: Settings) -> None:
     """Its rows land in the mirror only, for the lookups of others."""
     names = [one.name for one in plan_processes(settings, ["supply"], ["eu"])]
-    assert names == ["translate-supply", "replicate-eu"]
+    assert names == ["care", "translate-supply", "replicate-eu"]
 
 
 def test_an_unknown_region_is_bad_use(settings: Settings) -> None:

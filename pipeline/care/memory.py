@@ -1,0 +1,107 @@
+"""What the care of a site remembers between two looks and over its own restarts.
+
+Enters: facts and findings. Leaves: `.isthmus/care.json`, written anew in one step; it is read by
+the supervisor, which tells it on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from connectors.config import EPOCH_HEADER
+from connectors.health.facts import SeenSource
+from connectors.health.finding import Finding, Kind, Remedy, Severity
+from pipeline.care.step import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from connectors.health.facts import ModuleFacts
+
+CARE_FILE = "care.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One module: what was seen of its database in an epoch, and the config that both agreed on."""
+
+    epoch: str | None = None
+    seen: SeenSource | None = None
+    agreed: Mapping[str, str] | None = None
+    watched: Watched = field(default_factory=Watched)
+
+
+def recall(facts: ModuleFacts, memory: Memory, now_s: float) -> ModuleFacts:
+    """Add what is remembered to a module's facts."""
+    since_s = memory.watched.running_since_s
+    return replace(
+        facts,
+        seen=memory.seen if memory.epoch == read_epoch(facts) else None,
+        agreed=memory.agreed,
+        running_s=None if since_s is None else now_s - since_s,
+    )
+
+
+def remember(facts: ModuleFacts, findings: list[Finding], memory: Memory) -> Memory:
+    """Remember what is worth it of a look: the database while nothing is wrong with it."""
+    epoch, seen = read_epoch(facts), memory.seen
+    doubted = {Kind.DATABASE_CHANGED, Kind.DATABASE_WENT_BACK}
+    source = facts.source
+    if source is not None and not any(one.kind in doubted for one in findings):
+        reached = source.lsn if seen is None or memory.epoch != epoch else max(seen.lsn, source.lsn)
+        seen = SeenSource(source.system, source.timeline, reached)
+    agreed = facts.wanted if facts.connector.config == facts.wanted else memory.agreed
+    return replace(memory, epoch=epoch, seen=seen, agreed=agreed)
+
+
+def read_epoch(facts: ModuleFacts) -> str | None:
+    """Read the declared epoch."""
+    return (facts.wanted or {}).get(f"transforms.{EPOCH_HEADER}.value.literal")
+
+
+def dump_memories(
+    memories: Mapping[str, Memory], findings: list[dict[str, Any]], checked_at: str
+) -> dict[str, Any]:
+    """Build what the file holds; what a person reads stands first."""
+    return {
+        "checked_at": checked_at,
+        "findings": findings,
+        "modules": {module: _dump(memory) for module, memory in sorted(memories.items())},
+    }
+
+
+def _dump(memory: Memory) -> dict[str, Any]:
+    seen, cause = memory.seen, memory.watched.stopped_for
+    return {
+        "epoch": memory.epoch,
+        "seen": None if seen is None else [seen.system, seen.timeline, seen.lsn],
+        "agreed": None if memory.agreed is None else dict(memory.agreed),
+        "stopped_for": None if cause is None else cause.document(),
+    }
+
+
+def load_memories(path: Path) -> dict[str, Memory]:
+    """Load what was remembered; nothing of a file that is not there or not whole."""
+    try:
+        modules = json.loads(path.read_text())["modules"]
+        return {module: _load(module, body) for module, body in modules.items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _load(module: str, body: Mapping[str, Any]) -> Memory:
+    seen, cause = body["seen"], body["stopped_for"]
+    finding = None
+    if cause is not None:
+        finding = Finding(
+            module, Kind(cause["kind"]), Severity(cause["severity"]), cause["text"], Remedy.STOP
+        )
+    return Memory(
+        body["epoch"],
+        None if seen is None else SeenSource(*seen),
+        body["agreed"],
+        Watched(stopped_for=finding),
+    )

@@ -1,0 +1,155 @@
+"""Watches the connectors of a site: looks at all facts every few seconds, and does what is safe.
+
+Enters: settings. Leaves: one log line per thing found and per thing done, `.isthmus/care.json`,
+doubts in the hub. Whatever is away meanwhile is told once, and looked at again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import psycopg
+import structlog
+
+from connectors import operate
+from connectors.apply import apply_site, open_servers
+from connectors.health.gather import gather
+from connectors.health.log_end import LogReader
+from connectors.health.opening import open_sources
+from connectors.health.rules import find
+from pipeline.care.doubt import note_lost_changes
+from pipeline.care.memory import (
+    CARE_FILE,
+    Memory,
+    dump_memories,
+    load_memories,
+    recall,
+    remember,
+)
+from pipeline.care.step import Action, Deed, Line, take_step, watch_running
+from pipeline.care.translators import read_translators
+from pipeline.errors import IsthmusError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Collection
+
+    from connectors.health.facts import ModuleFacts
+    from connectors.health.finding import Finding
+    from connectors.health.gather import Sources
+    from connectors.target import Target
+    from pipeline.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Watcher:
+    """Watches the chosen modules until told to stop; `read_target` reads the declarations anew."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        modules: Collection[str],
+        read_target: Callable[[], Target],
+        *,
+        heal: bool,
+    ) -> None:
+        self._settings = settings
+        self._modules = modules
+        self._read_target = read_target
+        self._heal = heal
+        self._path = settings.state_folder / CARE_FILE
+        self._memories = load_memories(self._path)
+        self._problem: str | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Look, every `care.interval_s`, until `stop` is set."""
+        with closing(LogReader(self._settings.bootstrap_servers)) as logs:
+            while not stop.is_set():
+                try:
+                    self.look(logs)
+                except (IsthmusError, psycopg.Error) as error:
+                    self._tell_problem(str(error).strip().partition("\n")[0])
+                else:
+                    self._tell_problem(None)
+                stop.wait(self._settings.care.interval_s)
+
+    def look(self, logs: LogReader) -> None:
+        """Look at every module once, and act."""
+        target = self._read_target()
+        problems: list[str] = []
+        with open_sources(target, problems.append, logs) as sources:
+            translators = read_translators(self._settings.hub_url, problems.append)
+            found: list[Finding] = []
+            for module, facts in gather(target, sources, translators).items():
+                if module in self._modules:
+                    found += self._look_at(target, sources, facts)
+        self._write(found)
+        if problems:
+            raise IsthmusError("; ".join(problems))
+
+    def _look_at(self, target: Target, sources: Sources, facts: ModuleFacts) -> list[Finding]:
+        memory, now_s = self._memories.get(facts.module, Memory()), time.monotonic()
+        memory = replace(memory, watched=watch_running(facts, memory.watched, now_s))
+        facts = recall(facts, memory, now_s)
+        findings = find(facts, self._settings.care.limits)
+        memory = remember(facts, findings, memory)
+        step = take_step(facts, findings, memory.watched, now_s, heal=self._heal)
+        self._memories[facts.module] = replace(memory, watched=step.watched)
+        for line in step.lines:
+            _tell(facts.module, line)
+        for action in step.actions:
+            self._act(target, sources, facts, action)
+        return findings
+
+    def _act(self, target: Target, sources: Sources, facts: ModuleFacts, action: Action) -> None:
+        name, finding = facts.connector.name, action.finding
+        if action.deed is Deed.STOP:
+            operate.change_state(sources.connect, name, "stop")
+        elif action.deed is Deed.RESTART:
+            failed = facts.connector.failure is not None
+            sources.connect.restart(name, only_failed=failed)
+        elif action.deed is Deed.RESUME:
+            operate.change_state(sources.connect, name, "resume")
+        else:
+            with open_servers(target) as servers:
+                apply_site(target, servers)
+        log.warning(
+            "care.done",
+            module=facts.module,
+            deed=str(action.deed),
+            connector=name,
+            why=str(finding.kind),
+        )
+        if action.deed is Deed.STOP and finding.doubt:
+            note_lost_changes(self._settings.hub_url, sources, facts, finding)
+
+    def _write(self, found: list[Finding]) -> None:
+        document = dump_memories(
+            self._memories, [one.document() for one in found], datetime.now(UTC).isoformat()
+        )
+        scratch = self._path.with_suffix(".new")
+        try:
+            scratch.write_text(json.dumps(document, indent=1))
+            scratch.replace(self._path)
+        except OSError as error:
+            raise IsthmusError(f"can't write {self._path}: {error}") from error
+
+    def _tell_problem(self, problem: str | None) -> None:
+        if problem == self._problem:
+            return
+        self._problem = problem
+        if problem is None:
+            log.info("care.looks_again")
+        else:
+            log.warning("care.cannot_look", error=problem)
+
+
+def _tell(module: str, line: Line) -> None:
+    level = {"error": log.error, "warning": log.warning}.get(str(line.severity), log.info)
+    level("care.found", module=module, kind=str(line.kind), text=line.text)

@@ -1,0 +1,164 @@
+"""One look of the care of a site: what is told and done about findings, and how often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connectors.health.facts import ConnectorFacts, LogFacts, ModuleFacts, Part, SourceFacts
+from connectors.health.finding import Finding, Kind, Remedy, Severity
+from connectors.health.restarts import RESTARTS_MAX
+from pipeline.care.memory import Memory, dump_memories, load_memories, recall, remember
+from pipeline.care.step import Action, Deed, Step, Watched, take_step, watch_running
+
+RUNS = (Part("connector", "RUNNING"), Part("task 0", "RUNNING"))
+CONFIG = {"transforms.epoch.value.literal": "1"}
+FACTS = ModuleFacts(
+    "sales",
+    100_000,
+    ConnectorFacts("retail.sales", RUNS, {"edited": "x"}),
+    wanted=CONFIG,
+    source=SourceFacts("7", 1, 500, None, None),
+    log=LogFacts(0, 9, 99_000),
+)
+STOPPED = replace(FACTS, connector=ConnectorFacts("retail.sales", (Part("connector", "STOPPED"),)))
+FAILED = replace(
+    FACTS, connector=ConnectorFacts("retail.sales", (RUNS[0], Part("task 0", "FAILED", "x")))
+)
+DROPPED = Finding(
+    "sales", Kind.PUBLICATION_MISSING, Severity.ERROR, "dropped", Remedy.STOP, doubt=True
+)
+LOST = replace(DROPPED, kind=Kind.SLOT_LOST)
+FAILURE = Finding("sales", Kind.CONNECTOR_FAILED, Severity.ERROR, "failed", Remedy.RESTART)
+SILENCE = Finding("sales", Kind.CONNECTOR_SILENT, Severity.ERROR, "silent", Remedy.RESTART)
+FRESH = Watched()
+GONE = Finding("sales", Kind.CONNECTOR_MISSING, Severity.ERROR, "gone", Remedy.APPLY)
+
+
+def step(
+    facts: ModuleFacts, *findings: Finding, watched: Watched = FRESH, heal: bool = False,
+    now_s: float = 0.0,
+) -> Step:  # fmt: skip
+    """Take one step."""
+    return take_step(facts, findings, watched, now_s, heal=heal)
+
+
+def deeds(taken: Step) -> list[Deed]:
+    """Name what a step does."""
+    return [action.deed for action in taken.actions]
+
+
+def test_a_finding_is_told_once_and_its_end_once() -> None:
+    """What stays is not repeated; when it is over that is told, and then nothing."""
+    growing = Finding("sales", Kind.SLOT_GROWS, Severity.WARNING, "it keeps 1 GB")
+    first = step(FACTS, growing)
+    assert [line.text for line in first.lines] == ["it keeps 1 GB"]
+    second = step(FACTS, replace(growing, text="it keeps 2 GB"), watched=first.watched)
+    assert second.lines == ()
+    graver = step(FACTS, replace(growing, severity=Severity.ERROR), watched=second.watched)
+    assert [line.severity for line in graver.lines] == [Severity.ERROR]
+    over = step(FACTS, watched=graver.watched)
+    assert [(line.kind, line.severity) for line in over.lines] == [(Kind.SLOT_GROWS, Severity.INFO)]
+    assert step(FACTS, watched=over.watched).lines == ()
+
+
+def test_what_loses_changes_is_stopped_once() -> None:
+    """The connector is stopped; once it is, nothing more is done until the cause is mended."""
+    first = step(FACTS, DROPPED)
+    assert first.actions == (Action(Deed.STOP, DROPPED),)
+    second = step(STOPPED, DROPPED, watched=first.watched)
+    assert (second.actions, second.lines) == ((), ())
+    mended = step(STOPPED, watched=second.watched)
+    assert mended.actions == (), "it is for a person to let it go on"
+    assert step(FACTS, watched=mended.watched).watched.stopped_for is None
+
+
+@pytest.mark.parametrize(("cause", "expected"), [(DROPPED, [Deed.APPLY]), (LOST, [])])
+def test_heal_applies_only_what_a_declaration_can_mend(
+    cause: Finding, expected: list[Deed]
+) -> None:
+    """A publication is made again, and the connector goes on; a lost slot is for a person."""
+    first = step(FACTS, cause, heal=True)
+    assert deeds(first) == [Deed.STOP, *expected]
+    mended = step(STOPPED, watched=first.watched, heal=True)
+    assert deeds(mended) == [Deed.RESUME]
+
+
+def test_a_deleted_connector_comes_back_only_with_heal() -> None:
+    """Without `--heal` it is told, with it the declaration is applied again."""
+    assert step(FACTS, GONE).actions == ()
+    assert deeds(step(FACTS, GONE, heal=True)) == [Deed.APPLY]
+
+
+def test_a_failure_is_restarted_with_waits_and_given_up_with_one_message() -> None:
+    """As many restarts as the budget has, then one line that says so, then silence."""
+    watched, restarts, said = Watched(), 0, []
+    for second in range(20_000):
+        taken = step(FAILED, FAILURE, watched=watched, now_s=float(second))
+        watched = taken.watched
+        restarts += len(taken.actions)
+        said += [line.text for line in taken.lines]
+    assert restarts == RESTARTS_MAX
+    assert [text[:8] for text in said] == ["failed", "given up"]
+
+
+def test_silence_is_answered_with_one_restart_then_told() -> None:
+    """A connector that stays silent after its restart is not restarted for ever."""
+    first = step(FACTS, SILENCE)
+    assert deeds(first) == [Deed.RESTART]
+    waiting = step(FACTS, watched=first.watched)
+    assert waiting.lines == ()
+    again = step(FACTS, SILENCE, watched=waiting.watched)
+    assert (again.actions, len(again.lines)) == ((), 1)
+    assert "still so after a restart" in again.lines[0].text
+    assert step(FACTS, SILENCE, watched=again.watched).lines == ()
+
+
+def test_a_log_that_is_written_again_ends_the_silence() -> None:
+    """Once records come, the next silence is answered like the first one."""
+    first = step(FACTS, SILENCE)
+    written = replace(FACTS, log=LogFacts(0, 10, 100_500))
+    recovered = step(written, watched=first.watched)
+    assert [line.text for line in recovered.lines] == ["connector silent: is over"]
+    assert deeds(step(written, SILENCE, watched=recovered.watched)) == [Deed.RESTART]
+
+
+def test_running_time_begins_anew_with_each_break() -> None:
+    """How long a connector has run counts from when it was seen running without a break."""
+    watched = watch_running(FACTS, Watched(), 10.0)
+    assert watch_running(FACTS, watched, 20.0).running_since_s == 10.0
+    assert watch_running(FAILED, watched, 20.0).running_since_s is None
+
+
+def test_the_highest_position_of_an_epoch_is_remembered() -> None:
+    """A database that is behind what was seen of it does not overwrite it; a new epoch does."""
+    memory = remember(FACTS, [], Memory())
+    assert memory.seen is not None
+    assert (memory.seen.lsn, memory.agreed) == (500, None), "the connector has another config"
+    assert FACTS.source is not None
+    behind = replace(FACTS, source=replace(FACTS.source, lsn=400))
+    back = Finding("sales", Kind.DATABASE_WENT_BACK, Severity.ERROR, "back", Remedy.STOP)
+    assert remember(behind, [back], memory).seen == memory.seen
+    assert recall(FACTS, memory, 0.0).seen == memory.seen
+    fresh = replace(behind, wanted={"transforms.epoch.value.literal": "2"})
+    assert recall(fresh, memory, 0.0).seen is None
+    anew = remember(fresh, [], memory)
+    assert anew.seen is not None
+    assert anew.seen.lsn == 400
+
+
+def test_what_is_remembered_survives_a_restart(tmp_path: Path) -> None:
+    """Database, agreed config and the reason of a stop are read back; rubbish is nothing."""
+    agreeing = replace(FACTS, connector=replace(FACTS.connector, config=CONFIG))
+    memory = remember(agreeing, [], Memory(watched=Watched(stopped_for=DROPPED)))
+    path = tmp_path / "care.json"
+    path.write_text(json.dumps(dump_memories({"sales": memory}, [DROPPED.document()], "now")))
+    (loaded,) = load_memories(path).values()
+    assert (loaded.seen, loaded.agreed, loaded.epoch) == (memory.seen, CONFIG, "1")
+    assert loaded.watched.stopped_for is not None
+    assert loaded.watched.stopped_for.kind is Kind.PUBLICATION_MISSING
+    path.write_text("{")
+    assert load_memories(path) == {}
