@@ -123,6 +123,11 @@ class ConnectClient:
         flags = f"includeTasks=true&onlyFailed={str(only_failed).lower()}"
         self._call("POST", f"/connectors/{quote(name)}/restart?{flags}", f"restart {name}")
 
+    def set_offsets(self, name: str, entries: list[dict[str, Any]]) -> None:
+        """Give a stopped connector other offsets; partitions that are not named keep theirs."""
+        path = f"/connectors/{quote(name)}/offsets"
+        self._call("PATCH", path, f"set offsets of {name}", {"offsets": entries})
+
     def delete_offsets(self, name: str) -> None:
         """Forget a stopped connector's offsets: it would begin with a snapshot again."""
         self._call("DELETE", f"/connectors/{quote(name)}/offsets", f"delete offsets of {name}")

@@ -124,6 +124,14 @@ def known_modules(folder: Path) -> tuple[str, ...]:
     return tuple(modules)
 
 
+def find_file(folder: Path, module: str) -> Path:
+    """Give the file that declares a module; Configuration when none does."""
+    for path in _list_files(folder):
+        if read_mapping(path).get("module") == module:
+            return path
+    raise Configuration(f"{folder} declares no module {module!r}")
+
+
 def known_engines(folder: Path) -> tuple[str, ...]:
     """Name the engines that the files in `folder` declare; () where there are no files yet."""
     paths = _list_files(folder) if folder.is_dir() and any(folder.glob("*.y*ml")) else []

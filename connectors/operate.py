@@ -94,27 +94,30 @@ def delete_with_slot(
         client.delete_offsets(name)
         delete(client, name)
         report(f"deleted {name} and its offsets")
-    _drop_slot(servers, names.slot, report)
+    drop_slot(servers, names.slot, report)
     database.drop_publication(servers.owner, names.publication)
     report(f"dropped publication {names.publication}")
     report(f"raise the epoch of {names.module} in its declaration before applying it again")
 
 
-def _drop_slot(servers: Servers, slot: str, report: Callable[[str], None]) -> None:
+def drop_slot(servers: Servers, slot: str, report: Callable[[str], None]) -> bool:
+    """Drop a slot once nobody reads it; False when the owner may not: the SQL is told."""
+
     def inactive() -> bool:
         found = database.read_slots(servers.owner, [slot]).get(slot)
         return found is None or found.active_pid is None
 
     _wait(inactive, lambda: f"replication slot {slot} to be inactive")
     if not database.read_slots(servers.owner, [slot]):
-        return
+        return True
     if database.drop_slot(servers.owner, slot):
         report(f"dropped replication slot {slot}")
-    else:
-        report(
-            f"the owner may not drop replication slot {slot}; an administrator, or the capture "
-            f"role, must run: select pg_drop_replication_slot('{slot}');"
-        )
+        return True
+    report(
+        f"the owner may not drop replication slot {slot}; an administrator, or the capture "
+        f"role, must run: select pg_drop_replication_slot('{slot}');"
+    )
+    return False
 
 
 def _wait(

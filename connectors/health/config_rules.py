@@ -35,19 +35,16 @@ def find_config(facts: ModuleFacts) -> Iterator[Finding]:
     differing = _differ(live, wanted)
     if not differing:
         return
-    edited = differing if facts.agreed is None else differing & _differ(live, facts.agreed)
-    name, fields = facts.connector.name, ", ".join(sorted(edited or differing))
-    if facts.agreed is None:
-        text = (
-            f"connector {name} differs from its declaration in {fields}: see "
-            "`isthmus connectors plan`, then `isthmus connectors apply`"
-        )
-        yield Finding(facts.module, Kind.CONFIG_NOT_APPLIED, Severity.WARNING, text)
-    elif not edited:
-        text = f"connector {name}: {fields} was declared anew and is not applied yet"
-        yield Finding(facts.module, Kind.CONFIG_NOT_APPLIED, Severity.INFO, text)
-    else:
-        yield _edited(facts, edited)
+    since = set() if facts.agreed is None else differing & _differ(live, facts.agreed)
+    if since or facts.connector.edited:
+        yield _edited(facts, since or differing)
+        return
+    fields = ", ".join(sorted(differing))
+    text = (
+        f"connector {facts.connector.name} differs from its declaration in {fields}, which is not "
+        "applied yet: `isthmus connectors plan`, then `isthmus connectors apply`"
+    )
+    yield Finding(facts.module, Kind.CONFIG_NOT_APPLIED, Severity.INFO, text)
 
 
 def _edited(facts: ModuleFacts, edited: set[str]) -> Finding:

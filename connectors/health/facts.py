@@ -33,12 +33,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorFacts:
-    """A connector as Connect has it; `parts` holds itself first, then its tasks."""
+    """A connector as Connect has it; `parts` holds itself first, then its tasks.
+
+    `config` is without the marks that apply leaves; by these `edited` says that somebody else has
+    changed it since.
+    """
 
     name: str
     parts: tuple[Part, ...] = ()
     config: Mapping[str, str] | None = None
     offset: Mapping[str, Any] | None = None
+    edited: bool = False
 
     @property
     def state(self) -> str:

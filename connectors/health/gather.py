@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from connectors.engines.postgresql import PostgreSQL
 from connectors.errors import Unreachable
 from connectors.health.facts import ConnectorFacts, ModuleFacts, Part
 from connectors.health.source import read_sources
+from connectors.seal import is_edited, open_config
 from connectors.target import desired_state, resolve_target
-from legacy_db.catalogue import list_tables, list_tables_at
+from legacy_db.catalogue import list_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +74,6 @@ def _resolve(target: Target, sources: Sources) -> Target:
     """Resolve the patterns of the declarations; Unreachable where the database can't be asked."""
 
     def list_names(declaration: Declaration) -> list[str]:
-        if declaration.engine != PostgreSQL.name:
-            return list_tables_at(declaration.engine, target.owner_url, declaration.schema)
         if sources.owner is None:
             raise Unreachable(
                 f"module {declaration.module!r} is declared with patterns, which only the legacy "
@@ -92,7 +90,7 @@ def read_connector(client: ConnectClient, name: str) -> ConnectorFacts:
     if config is None:
         return ConnectorFacts(name)
     status = client.read_status(name)
-    facts = ConnectorFacts(name, _read_parts(status), config)
+    facts = ConnectorFacts(name, _read_parts(status), open_config(config), edited=is_edited(config))
     offsets = client.read_offsets(name)
     offset = next((entry["offset"] for entry in offsets if entry.get("offset")), None)
     return replace(facts, offset=offset)

@@ -53,13 +53,13 @@ def _find_connector(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> It
 
 def _missing(facts: ModuleFacts) -> Finding:
     name = facts.connector.name
-    if facts.agreed is None:
+    if facts.agreed is None and (facts.log is None or not facts.log.high):
         text = f"connector {name} is declared, and Connect has none: `isthmus connectors apply`"
         return Finding(facts.module, Kind.CONNECTOR_MISSING, Severity.ERROR, text)
     text = (
-        f"connector {name} was deleted, and not by `isthmus connectors delete`: nothing is "
-        "captured, and its slot keeps the legacy database's log; `isthmus connectors apply` makes "
-        "it again, and it goes on where it was"
+        f"connector {name} was deleted from Connect: nothing is captured, and its slot keeps the "
+        "legacy database's log: `isthmus connectors apply` makes it again, and it goes on where it "
+        "was"
     )
     return Finding(facts.module, Kind.CONNECTOR_MISSING, Severity.ERROR, text, Remedy.APPLY)
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from pipeline.care.watcher import Watcher
-from pipeline.cli.connectors import read_target
 from pipeline.cli.options import SiteOption
+from pipeline.cli.site_target import read_target
 from pipeline.hub.migrate import migrate_hub
 from pipeline.settings import load_settings
 from pipeline.wiring import choose_modules

@@ -11,34 +11,20 @@ from typing import Annotated
 
 import typer
 
-from connectors import commands, plan_commands, status_commands
+from connectors import commands, offset_commands, plan_commands, status_commands
 from connectors.apply import Options
-from connectors.declaration import load_declarations
-from connectors.target import Target
 from pipeline.care.translators import read_translators
-from pipeline.cli.options import JsonOption, SiteOption
+from pipeline.cli import connector_snapshot
+from pipeline.cli.options import JsonOption, SiteOption, YesOption
+from pipeline.cli.site_target import read_target
 from pipeline.failpoints import arm, pass_failpoint
-from pipeline.settings import load_settings, read_variables
+from pipeline.settings import load_settings
 
 app = typer.Typer(help="Plan, apply and operate the connectors that capture the legacy database.")
 offsets_app = typer.Typer(help="Where the connectors are in the legacy database's log.")
 app.add_typer(offsets_app, name="offsets")
 
 Names = Annotated[list[str] | None, typer.Argument(help="Modules; all declared ones if none.")]
-
-
-def read_target(site: Path) -> Target:
-    """Read what the site's connectors should be; Configuration names file and key."""
-    settings = load_settings(site)
-    return Target(
-        site=settings.site,
-        declarations=load_declarations(settings.connectors, read_variables(settings.root)),
-        connect_url=settings.connect_url,
-        bootstrap_servers=settings.bootstrap_servers,
-        owner_url=settings.legacy.owner_url,
-        event_partitions=settings.event_partitions,
-        record_bytes_max=settings.record_bytes_max,
-    )
 
 
 @app.command()
@@ -170,6 +156,42 @@ def show_offsets(
 ) -> None:
     """Show each connector's committed source offset."""
     raise typer.Exit(commands.offsets(read_target(site), names or [], as_json=json))
+
+
+@offsets_app.command("export")
+def export_offsets(
+    module: Annotated[str, typer.Argument(help="The module.")],
+    file: Annotated[str, typer.Argument(help="Where to; - for stdout.")],
+    site: SiteOption = Path(),
+) -> None:
+    """Write a connector's source offsets into a file, as `set` reads them."""
+    raise typer.Exit(offset_commands.export(read_target(site), module, file))
+
+
+@offsets_app.command("reset")
+def reset_offsets(
+    module: Annotated[str, typer.Argument(help="The module.")],
+    site: SiteOption = Path(),
+    yes: YesOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """Forget a stopped connector's offsets, after saying what that means and asking."""
+    ask = offset_commands.find_asker()
+    raise typer.Exit(offset_commands.reset(read_target(site), module, yes=yes, ask=ask))
+
+
+@offsets_app.command("set")
+def set_offsets(
+    module: Annotated[str, typer.Argument(help="The module.")],
+    file: Annotated[Path, typer.Argument(help="A file that `export` wrote.")],
+    site: SiteOption = Path(),
+    yes: YesOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """Give a stopped connector the offsets of a file, after saying what that means and asking."""
+    ask = offset_commands.find_asker()
+    raise typer.Exit(offset_commands.set_offsets(read_target(site), module, file, yes=yes, ask=ask))
+
+
+app.command("snapshot")(connector_snapshot.snapshot)
 
 
 def _say(line: str) -> None:

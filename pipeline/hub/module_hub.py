@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.hub import dead_letters, doubts, emissions, event_store, modules, spill
+from pipeline.hub import dead_letters, doubts, emissions, event_store, modules, spill, sweeps
 from pipeline.translate.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ class PostgresModuleHub:
 
     def add_barrier(self, barrier: str, position: tuple[int, int], number: int) -> None:
         event_store.add_barrier(self._connection, self._module, barrier, position, number)
+
+    def read_deletes_max(self) -> int | None:
+        return sweeps.read_deletes_max(self._connection, self._module)
+
+    def set_deletes_max(self, deletes_max: int | None) -> None:
+        sweeps.set_deletes_max(self._connection, self._module, deletes_max)
 
     def note_doubt(self, position: tuple[int, int], txid: int, offset: int) -> None:
         doubts.note_doubt(self._connection, self._module, position, txid, offset)

@@ -94,6 +94,10 @@ class MemoryMirror:
         rows = self._connection.rows(f"mirror.{table}").values()
         return sorted({value_of(self._row(table, one)) for one in rows if one.snapshot != run})
 
+    def count_unseen(self, table: str, run: int) -> int:
+        rows = self._connection.rows(f"mirror.{table}").values()
+        return sum(one.snapshot != run for one in rows)
+
     def sweep(self, table: str, run: int) -> int:
         rows = self._connection.rows(f"mirror.{table}")
         unseen = [key for key, one in rows.items() if one.snapshot != run]

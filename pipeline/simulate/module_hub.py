@@ -141,6 +141,13 @@ class MemoryModuleHub:
         if self._connection.get("doubt", (self._module, offset)) is None:
             self._connection.put("doubt", (self._module, offset), (position, txid))
 
+    def read_deletes_max(self) -> int | None:
+        bound: int | None = self._connection.get("deletes max", self._module)
+        return bound
+
+    def set_deletes_max(self, deletes_max: int | None) -> None:
+        self._connection.put("deletes max", self._module, deletes_max)
+
     def load_last_good(self) -> dict[tuple[str, str], State | Failure | None]:
         self._connection.call("load letters")
         return {

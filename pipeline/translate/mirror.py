@@ -150,6 +150,14 @@ class Mirror:
         )
         return self._fetch(query, [run])
 
+    def count_unseen(self, table: str, run: int) -> int:
+        """Count the rows that snapshot `run` did not see: those that `sweep` would delete."""
+        query = sql.SQL("select count(*) from {} where _snapshot <> %s")
+        with self._connection.cursor() as cursor:
+            cursor.execute(query.format(sql.Identifier(SCHEMA, table)), (run,))
+            row = cursor.fetchone()
+        return 0 if row is None else int(row[0])
+
     def sweep(self, table: str, run: int) -> int:
         """Delete the rows that snapshot `run` did not see, and return how many they were."""
         query = sql.SQL("delete from {} where _snapshot <> %s")

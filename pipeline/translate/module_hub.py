@@ -62,6 +62,9 @@ class ModuleMirror(Protocol):
     def unseen_keys(self, table: str, columns: tuple[str, ...], run: int) -> list[Key]:
         """Return the distinct values of `columns` in rows that snapshot `run` did not see."""
 
+    def count_unseen(self, table: str, run: int) -> int:
+        """Count the rows that snapshot `run` did not see: those that `sweep` would delete."""
+
     def sweep(self, table: str, run: int) -> int:
         """Delete the rows that snapshot `run` did not see, and return how many they were."""
 
@@ -101,6 +104,12 @@ class ModuleHub(Protocol):
 
     def add_barrier(self, barrier: str, position: tuple[int, int], number: int) -> None:
         """Say that the mirror holds everything before a barrier, whose event has `number`."""
+
+    def read_deletes_max(self) -> int | None:
+        """Read how many rows the next sweep may delete; None where nobody has set a bound."""
+
+    def set_deletes_max(self, deletes_max: int | None) -> None:
+        """Set the bound, or forget that of a sweep that was made."""
 
     def note_doubt(self, position: tuple[int, int], txid: int, offset: int) -> None:
         """Keep that rows of a transaction may be missing from the change log, once per offset."""

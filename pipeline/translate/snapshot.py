@@ -43,8 +43,9 @@ def complete_snapshot(
 ) -> None:
     """Delete what the snapshot did not see, and ask for every aggregate that shows these tables."""
     captured = [table for table in tables if table in landing.mirror.codecs]
-    for table in captured:
-        if run > 1:
+    if run > 1:
+        _refuse_too_many(landing, captured, run)
+        for table in captured:
             _sweep(landing, table, run)
     for adapter in adapters:
         shown = {adapter.root, *(member.table for member in adapter.members)}
@@ -56,6 +57,24 @@ def complete_snapshot(
         ):
             landing.hub.request_all_of_other(adapter.module, adapter.aggregate, _REASON)
     landing.facts.done.append(f"snapshot {run} complete")
+
+
+def _refuse_too_many(landing: Landing, tables: Sequence[str], run: int) -> None:
+    """Stop before a sweep that would delete more rows than a person has allowed."""
+    bound = landing.hub.read_deletes_max()
+    if bound is None:
+        return
+    unseen = {table: landing.mirror.count_unseen(table, run) for table in tables}
+    if sum(unseen.values()) > bound:
+        most = ", ".join(f"{table} {count}" for table, count in unseen.items() if count)
+        raise Fatal(
+            f"module {landing.module}: the snapshot did not see {sum(unseen.values())} rows that "
+            f"the mirror has ({most}), and {bound} may be deleted at most: nothing was deleted. "
+            "Look whether it read the right database; if these rows are gone indeed, allow it: "
+            f"`isthmus connectors snapshot {landing.module} --deletes-max "
+            f"{sum(unseen.values())}`, and start the translator again"
+        )
+    landing.hub.set_deletes_max(None)
 
 
 def _sweep(landing: Landing, table: str, run: int) -> None:

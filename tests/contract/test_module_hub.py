@@ -247,12 +247,27 @@ def test_mirror_rows_are_found_by_key_and_by_columns(hubs: Hubs) -> None:
         make((1, 1, 6)), make((1, 2, 0)), make((4, 1, 0)),
     ]  # fmt: skip
     assert sorted(mirror.unseen_keys("ord_lin", ("ord_no",), 2)) == [(1,), (2,), (3,)]
+    assert mirror.count_unseen("ord_lin", 2) == 4
     with hub.transaction():
         assert mirror.sweep("ord_lin", 2) == 4
+    assert mirror.count_unseen("ord_lin", 2) == 0
     assert mirror.page_keys("ord_lin", ("ord_no", "lin_no"), None, 9) == [(1, 2), (4, 1)]
     with hub.transaction():
         mirror.truncate("ord_lin")
     assert mirror.load("ord_lin", ("ord_no",), [(1,), (4,)]) == []
+
+
+def test_the_bound_of_a_sweep_is_kept_until_it_is_forgotten(hubs: Hubs) -> None:
+    """Nobody has set one at first; it is there for the next translator, too, and goes by None."""
+    hub = hubs.open()
+    hub.take()
+    assert hub.read_deletes_max() is None
+    with hub.transaction():
+        hub.set_deletes_max(7)
+    assert hubs.open().read_deletes_max() == 7
+    with hub.transaction():
+        hub.set_deletes_max(None)
+    assert hub.read_deletes_max() is None
 
 
 def test_requests_are_worked_off_in_order(hubs: Hubs) -> None:

@@ -109,7 +109,7 @@ def supervised(made: Supervised) -> Supervised:
 
 def test_all_processes_come_up_and_do_their_work(supervised: Supervised) -> None:
     """One process per module and region and a publisher bring the snapshot into every region."""
-    assert set(supervised.processes()) == set(supervised.live.arguments)
+    assert set(supervised.processes()) == {"care", *supervised.live.arguments}
     complete = "select count(*) from hub.module where snapshot = 'complete'"
     supervised.wait(
         lambda: supervised.live.hub(complete)[0][0] == len(MODULES), "the snapshots are complete"

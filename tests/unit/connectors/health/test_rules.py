@@ -227,7 +227,8 @@ def test_a_connector_that_was_deleted_is_made_again_only_where_it_was_before() -
     """Deleted behind our back it may be applied again; one that never was is only told."""
     gone = replace(WELL, connector=ConnectorFacts("retail.sales"))
     assert (only(gone).kind, only(gone).remedy) == (Kind.CONNECTOR_MISSING, Remedy.APPLY)
-    assert only(replace(gone, agreed=None)).remedy is Remedy.NONE
+    assert only(replace(gone, agreed=None)).remedy is Remedy.APPLY, "its log says that it was"
+    assert only(replace(gone, agreed=None, log=LogFacts(0, 0, None))).remedy is Remedy.NONE
 
 
 def test_a_harmless_edit_is_named_and_not_stopped() -> None:
@@ -236,6 +237,13 @@ def test_a_harmless_edit_is_named_and_not_stopped() -> None:
     assert (found.kind, found.severity) == (Kind.CONFIG_EDITED, Severity.WARNING)
     assert (found.remedy, found.doubt) == (Remedy.APPLY, False)
     assert "max.batch.size" in found.text
+
+
+def test_the_mark_of_apply_tells_an_edit_to_whoever_begins_to_watch() -> None:
+    """Without anything remembered, a config that differs from its own mark was edited."""
+    config = {**CONFIG, "table.include.list": "erp.ord_hdr"}
+    facts = replace(connector(config=config, edited=True), agreed=None)
+    assert (only(facts).kind, only(facts).remedy) == (Kind.CONFIG_EDITED, Remedy.STOP)
 
 
 def test_a_declaration_that_is_not_applied_yet_is_no_edit() -> None:

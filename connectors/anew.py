@@ -1,0 +1,89 @@
+"""Reads a whole module again, as mark and sweep: a new epoch, a new slot, a new snapshot.
+
+Enters: a module whose declaration has a higher epoch than its change log. Leaves: a connector that
+has begun anew. Each step finds what an earlier attempt left and goes on from there.
+
+A new slot, because an old one's changes would come after the newer snapshot; under a new epoch,
+because positions start anew with it. Nothing is lost by the gap: the snapshot is as of the new
+slot's beginning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors import operate
+from connectors.apply import apply_site
+from connectors.declaration import SNAPSHOTS
+from connectors.errors import Configuration, Fatal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from connectors.apply import Servers
+    from connectors.declaration import Declaration
+    from connectors.target import Target
+
+_FILTERS = ("snapshot.select.statement.overrides",)
+"""Tables that a snapshot reads only in part are reported complete all the same."""
+
+
+def refuse_partial(declaration: Declaration) -> None:
+    """Refuse a module whose snapshot leaves rows out: they would be taken for deleted."""
+    for key, _ in declaration.config:
+        if key.startswith(_FILTERS):
+            raise Configuration(
+                f"module {declaration.module}: config.{key} filters what a snapshot reads: rows "
+                "that it leaves out would be taken for deleted; take it out of the declaration"
+            )
+    if declaration.snapshot != SNAPSHOTS[0]:
+        raise Configuration(
+            f"module {declaration.module} is declared with snapshot: {declaration.snapshot}: a "
+            "snapshot that reads no rows would take all of them for deleted"
+        )
+
+
+def needed_epoch(target: Target, servers: Servers, module: str) -> int | None:
+    """Give the epoch that the declaration needs for beginning anew; None when it has it."""
+    topic = target.names(module).changes
+    last = servers.topics.read_last_epoch(topic) if servers.topics.read([topic]) else None
+    if last is None or target.declarations[module].epoch > last:
+        return None
+    return last + 1
+
+
+def begin_anew(
+    target: Target, servers: Servers, module: str, *, report: Callable[[str], None]
+) -> None:
+    """Stop the connector, forget its offsets and its slot, and apply it under its new epoch."""
+    client, names = servers.connect, target.names(module)
+    config = client.read_config(names.connector)
+    if config is not None:
+        operate.change_state(client, names.connector, "stop")
+        client.delete_offsets(names.connector)
+        report(f"stopped {names.connector} and forgot its offsets")
+    if not operate.drop_slot(servers, names.slot, report):
+        raise Fatal(
+            f"replication slot {names.slot} must be dropped as told above; then run this again: it "
+            "goes on from here"
+        )
+    if config is not None:
+        operate.delete(client, names.connector)
+    apply_site(target, servers, report=report)
+
+
+def raise_epoch(path: Path, epoch: int) -> None:
+    """Set `epoch` in a declaration's file; every other line stays as it is."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    wanted = f"epoch: {epoch}\n"
+    for number, line in enumerate(lines):
+        if line.startswith("epoch:"):
+            comment = line.partition("#")[2]
+            lines[number] = f"epoch: {epoch}  #{comment}" if comment else wanted
+            break
+    else:
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        lines.append(wanted)
+    path.write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,68 @@
+"""The bound of a sweep: how many rows a new snapshot may take for deleted."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from pipeline.errors import Fatal
+from pipeline.simulate.database import Connection, Database
+from pipeline.simulate.kernel import Kernel, Process
+from pipeline.simulate.module_hub import MemoryModuleHub
+from pipeline.simulate.site import ADAPTERS, CONTRACTS, SALES, TABLES
+from pipeline.translate.event_maker import EventMaker
+from pipeline.translate.landing import Landing
+from pipeline.translate.snapshot import complete_snapshot
+from pipeline.translate.working_set import Roles
+
+RUN = 2
+
+
+@pytest.fixture
+def landing() -> Landing:
+    """Give a hub whose mirror has three lines, one of which snapshot 2 saw."""
+    kernel = Kernel(Random(1))  # noqa: S311 - not for secrets
+    kernel.current = None
+    connection = Connection(kernel, Database("hub"), Process("test", "test"))
+    hub = MemoryModuleHub(connection, SALES, lambda: {table.name: table for table in TABLES})
+    hub.take()
+    mirror = hub.open_mirror()
+    make = mirror.codecs["ord_lin"].make_row
+    with hub.transaction():
+        lines = {(order, 1): make((order, 1, 5)) for order in (1, 2, 3)}
+        mirror.merge_snapshot("ord_lin", lines, 1, 10, RUN - 1)
+        mirror.merge_snapshot("ord_lin", {(1, 1): make((1, 1, 5))}, 1, 20, RUN)
+    maker = EventMaker(site="s", module=SALES, contracts=CONTRACTS, checks={}, last_good={})
+    roles = Roles(SALES, ADAPTERS, mirror.codecs)
+    return Landing(
+        hub=hub, module=SALES, roles=roles, mirror=mirror, maker=maker, contracts=CONTRACTS,
+        next_number=1,
+    )  # fmt: skip
+
+
+def sweep(landing: Landing, bound: int | None) -> None:
+    """Complete snapshot 2 in a transaction, with a bound."""
+    with landing.hub.transaction():
+        landing.hub.set_deletes_max(bound)
+    with landing.hub.transaction():
+        complete_snapshot(landing, ADAPTERS, ["ord_lin"], RUN)
+
+
+@pytest.mark.parametrize("bound", [None, 2, 1_000])
+def test_a_sweep_within_its_bound_deletes_what_was_not_seen(
+    landing: Landing, bound: int | None
+) -> None:
+    """Two rows go, and the bound is forgotten: it was for this sweep."""
+    sweep(landing, bound)
+    assert landing.mirror.page_keys("ord_lin", ("ord_no",), None, 9) == [(1,)]
+    assert landing.hub.read_deletes_max() is None
+
+
+@pytest.mark.parametrize("bound", [0, 1])
+def test_a_sweep_beyond_its_bound_deletes_nothing(landing: Landing, bound: int) -> None:
+    """It stops with one message that names tables, counts and what to do; the bound stays."""
+    with pytest.raises(Fatal, match=r"did not see 2 rows .*ord_lin 2.*--deletes-max 2"):
+        sweep(landing, bound)
+    assert len(landing.mirror.page_keys("ord_lin", ("ord_no",), None, 9)) == 3
+    assert landing.hub.read_deletes_max() == bound
