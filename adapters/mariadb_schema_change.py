@@ -86,6 +86,7 @@ def _make_table(change: TableChange) -> ChangedTable:
             name,
             tuple(_make_column(column) for column in columns),
             tuple(change.table.primary_key_column_names or ()),
+            numbered=False,
         ),
         {one.name: one.default_value_expression for one in columns},
     )

@@ -40,7 +40,8 @@ class Table:
     """One table; `key` holds the primary key's columns in key order, () for a keyless table.
 
     `generated` are its generated columns: no change tells their values, so that they are not among
-    `columns`, and neither mirrored nor compared.
+    `columns`, and neither mirrored nor compared. Where they are `numbered`, a column keeps its
+    `attnum` for ever, whatever its name; else that is only its place.
     """
 
     schema: str
@@ -48,6 +49,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     generated: tuple[str, ...] = ()
+    numbered: bool = True
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError when there is none."""

@@ -61,7 +61,10 @@ def read_tables(
     rows = connection.fetch(_for_names(_KEYS, wanted), (schema, *wanted)) if wanted else []
     for table, name in rows:
         keys.setdefault(table, []).append(name)
-    tables = {name: Table(schema, name, tuple(columns[name]), tuple(keys[name])) for name in wanted}
+    tables = {
+        name: Table(schema, name, tuple(columns[name]), tuple(keys[name]), numbered=False)
+        for name in wanted
+    }
     return apply_keys(tables, declared_keys or {})
 
 

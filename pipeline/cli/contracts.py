@@ -1,4 +1,4 @@
-"""`isthmus contracts check | register | list`: the site's contracts and the schema registry.
+"""`isthmus contracts check | register | list | definitions`: contracts, tables, and the registry.
 
 Enters: the site. Leaves: a table or JSON on stdout; exit code 2 when a contract is not compatible.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -23,10 +23,15 @@ from adapters.contract_check import (
     register_contracts,
 )
 from adapters.registry import SchemaRegistry
+from pipeline.cli.contracts_diff import diff
 from pipeline.cli.options import JsonOption, SiteOption
+from pipeline.drift.site import read_versions
+from pipeline.hub.definitions import DefinitionVersion
+from pipeline.publish.definitions import register_definitions
 from pipeline.settings import load_settings
 
 app = typer.Typer(help="Check and register the contracts of integration events.")
+app.command("diff")(diff)
 
 EXIT_INCOMPATIBLE = 2
 
@@ -46,9 +51,13 @@ def check(site: SiteOption = Path(), json: JsonOption = False) -> None:  # noqa:
 
 @app.command()
 def register(site: SiteOption = Path(), json: JsonOption = False) -> None:  # noqa: FBT002 - typer's flags
-    """Register all contracts under BACKWARD_TRANSITIVE; none when one is not compatible."""
+    """Register all contracts under BACKWARD_TRANSITIVE; none when one is not compatible.
+
+    The definitions of the legacy tables that the hub keeps are registered, too.
+    """
     contracts, registry = _open(site)
     ids = register_contracts(registry, contracts.values())
+    register_definitions(load_settings(site), registry)
     facts = [
         {"type": type_, "subject": contracts[type_].subject, "schema_id": schema_id}
         for type_, schema_id in ids.items()
@@ -57,6 +66,37 @@ def register(site: SiteOption = Path(), json: JsonOption = False) -> None:  # no
         _print_json(facts)
     else:
         _print_table(facts)
+
+
+@app.command()
+def definitions(
+    site: SiteOption = Path(),
+    table: Annotated[str | None, typer.Option(help="Of this legacy table alone.")] = None,
+    json: JsonOption = False,  # noqa: FBT002 - typer's flags
+) -> None:
+    """List every definition that the legacy tables had, by the position from which it counted."""
+    facts = [
+        _describe_version(one)
+        for one in read_versions(load_settings(site))
+        if table in (None, one.table_name)
+    ]
+    if json:
+        _print_json(facts)
+    elif facts:
+        _print_table(facts)
+    else:
+        typer.echo("no definitions are kept yet: a translator keeps them when it starts")
+
+
+def _describe_version(version: DefinitionVersion) -> dict[str, Any]:
+    return {
+        "module": version.module,
+        "table": version.table_name,
+        "version": version.version,
+        "position": version.position,
+        "columns": [f"{one.name} {one.native or one.type}" for one in version.table.columns],
+        "registered": version.registered,
+    }
 
 
 @app.command("list")

@@ -127,6 +127,8 @@ def load_former_names(
     ).fetchall()
     former: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, document in rows:
+        if not tables[name].numbered:
+            continue
         now = {column.attnum: column.name for column in tables[name].columns}
         for column in msgspec.convert(document, Table).columns:
             current = now.get(column.attnum)

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from adapters.registry import SchemaRegistry
 from pipeline.hub.migrate import migrate_hub
 from pipeline.publish.channel import Channel, ensure_topic
+from pipeline.publish.definitions import keep_registering
 from pipeline.publish.outbox import Outbox
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.schema_ids import SchemaIds
@@ -49,8 +50,10 @@ def run_publishers(settings: Settings, modules: Sequence[str], stop: threading.E
             partitions=settings.event_partitions,
             record_bytes_max=settings.record_bytes_max,
         )
-    with ThreadPoolExecutor(len(modules), thread_name_prefix="publish") as pool:
+    with ThreadPoolExecutor(len(modules) + 1, thread_name_prefix="publish") as pool:
         jobs = [pool.submit(build_publisher(settings, module).run, stop) for module in modules]
+        registry = SchemaRegistry(settings.registry_url)
+        pool.submit(keep_registering, settings, registry, stop)
         wait(jobs, return_when=FIRST_EXCEPTION)
         stop.set()
     for job in jobs:

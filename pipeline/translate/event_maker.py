@@ -16,7 +16,7 @@ import msgspec
 from adapters.event import EventKind, IntegrationEvent, make_event_id
 from adapters.position import Sequence
 from adapters.serde import Decoder, Encoder
-from pipeline.errors import Poison
+from pipeline.errors import Fatal, Poison
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -114,12 +114,9 @@ class EventMaker:
         """Return the state of an aggregate's rows; None when it is not there."""
         if rows is None:
             return None
-        try:
-            state = adapter.state(rows)
-        except Poison as error:
-            return Failure(str(error), payload=_encode_rows(rows))
-        if state is None:
-            return None
+        state = _ask_adapter(adapter, rows)
+        if state is None or isinstance(state, Failure):
+            return state
         check = self._checks.get(adapter.contract)
         broken = check(state) if check is not None else None
         if broken is not None:
@@ -283,6 +280,33 @@ def _make_traceparent(source: str, moment: Moment, event_id: str) -> str | None:
         f"{source}\n{moment.epoch}\n{moment.transaction}".encode(), digest_size=16
     ).hexdigest()
     return f"00-{trace}-{event_id[:16]}-01"
+
+
+def _ask_adapter(adapter: Adapter, rows: AggregateRows) -> State | Failure | None:
+    """Ask for a state; Fatal when the adapter reads a column that its table does not have."""
+    try:
+        return adapter.state(rows)
+    except Poison as error:
+        return Failure(str(error), payload=_encode_rows(rows))
+    except AttributeError as error:
+        if isinstance(error.obj, msgspec.Struct):
+            raise Fatal(
+                f"{adapter.aggregate} reads {error.name!r} of a row of {type(error.obj).__name__}, "
+                "which has no such column (any more): deploy an adapter that reads the columns as "
+                "they are now"
+            ) from error
+        return _stumble(adapter, error, rows)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        return _stumble(adapter, error, rows)
+
+
+def _stumble(adapter: Adapter, error: Exception, rows: AggregateRows) -> Failure:
+    """Say that an adapter can't handle a value, e.g. a date that is infinite."""
+    return Failure(
+        f"{adapter.aggregate} stumbled over its rows ({type(error).__name__}): correct the adapter "
+        "or the row, then replay",
+        payload=_encode_rows(rows),
+    )
 
 
 def _encode_rows(rows: AggregateRows) -> bytes | None:

@@ -155,6 +155,8 @@ def find_survivors(table: Table, present: dict[str, int | None]) -> dict[str, st
     restored database numbers its columns anew, but keeps their order: where the order of names that
     stayed is another, columns have taken each other's names, and the numbers count alone.
     """
+    if not table.numbered:
+        return {column.name: column.name for column in table.columns if column.name in present}
     by_number = {number: name for name, number in present.items() if number is not None}
     newest = max(by_number, default=0)
     wanted = {column.name: column.attnum for column in table.columns}
@@ -192,10 +194,12 @@ def _add(
     if column.missing is not None:
         _alter(connection, table, "alter column {} drop default", column.name)
     following.done.append(f"added {where} {type_}")
-    if column.filled and _has_rows(connection, table):
+    untold = column.filled or (not table.numbered and column.missing is None)
+    if untold and _has_rows(connection, table):
         following.doubts.append(
             f"{where} was added with values that no change tells (a default that is not constant, "
-            f"or an identity): {_AGAIN.format(table=table.name)}"
+            "an identity, a new name where columns have no numbers): "
+            f"{_AGAIN.format(table=table.name)}"
         )
 
 
