@@ -117,7 +117,9 @@ def resolve_site(target: Target, servers: Servers) -> Target:
 def judge_site(target: Target, servers: Servers) -> tuple[Finding, ...]:
     """Run the preflight for all modules of the target, whose tables must be resolved."""
     names = {module: target.names(module) for module in target.declarations}
-    return servers.source.judge(target.declarations, names)
+    there = set(servers.connect.list_connectors())
+    connected = {module for module, one in names.items() if one.connector in there}
+    return servers.source.judge(target.declarations, names, connected)
 
 
 def _judge(

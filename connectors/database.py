@@ -100,9 +100,12 @@ def list_grants(declaration: Declaration) -> frozenset[Grant]:
 
 
 def read_grants(connection: psycopg.Connection, declaration: Declaration) -> frozenset[Grant]:
-    """Read which of the needed privileges the capture role holds."""
+    """Read which of the needed privileges the capture role holds; none when it is not there."""
     role, schema = declaration.user, declaration.schema
-    held = set()
+    held: set[Grant] = set()
+    there = connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone()
+    if there is None:
+        return frozenset()
     usage = "select has_schema_privilege(%s, oid, 'usage') from pg_namespace where nspname = %s"
     row = connection.execute(usage, (role, schema)).fetchone()
     if row and row[0]:

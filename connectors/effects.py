@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from connectors.plan import Effect, Severity
 from connectors.seal import open_config
-from connectors.sizes import say_bytes, say_seconds
+from connectors.sizes import SNAPSHOT_ROWS_PER_S, say_bytes, say_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 Effects = tuple[Effect, ...]
 
-SNAPSHOT_ROWS_PER_S = 15_000
-"""Debezium on two busy cores, rows of twelve columns: 15,000 to 23,000 were measured."""
 
-_ANEW = "begin anew: `isthmus connectors delete {} --destroy-slot`, raise the epoch, apply"
+_ANEW = "begin anew: `isthmus connectors snapshot --again {}`"
 _PLACE = {"database.hostname", "database.port", "database.dbname"}
 _EPOCH = "transforms.epoch.value.literal"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SNAPSHOT_ROWS_PER_S = 15_000
+"""Debezium on two busy cores, rows of twelve columns: 15,000 to 23,000 were measured."""
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1024.0
 _MINUTE_S = 60

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from connectors import database
 from connectors.errors import Configuration
+from connectors.sources.mariadb import MariaDBSource, want_mariadb
 from connectors.sources.postgresql import PostgreSQLSource, want_postgresql
 from connectors.sources.source import DatabaseSide
+from legacy_db.engine_names import MARIADB_ENGINES
+from legacy_db.mariadb.connection import MariaDBConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +51,15 @@ def _open_postgresql(url: str) -> Source:
     return PostgreSQLSource(database.connect_owner(url))
 
 
-_OPENERS: dict[str, Callable[[str], Source]] = {"postgresql": _open_postgresql}
+def _open_mariadb(url: str) -> Source:
+    return MariaDBSource(MariaDBConnection(url))
+
+
+_OPENERS: dict[str, Callable[[str], Source]] = {
+    "postgresql": _open_postgresql,
+    **dict.fromkeys(MARIADB_ENGINES, _open_mariadb),
+}
 _WANTING: dict[str, Callable[[Declaration, ModuleNames], DatabaseSide]] = {
-    "postgresql": want_postgresql
+    "postgresql": want_postgresql,
+    **dict.fromkeys(MARIADB_ENGINES, want_mariadb),
 }

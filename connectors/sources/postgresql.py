@@ -16,11 +16,11 @@ from connectors import database
 from connectors.plan import Kind, Publication
 from connectors.preflight import postgresql, postgresql_reading
 from connectors.preflight.postgresql_facts import RoleFacts
-from connectors.sources.source import Beginning, DatabaseSide, SlotState, TableSize
+from connectors.sources.source import PROMISED, Beginning, DatabaseSide, SlotState, TableSize
 from legacy_db.catalogue import list_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     import psycopg
 
@@ -34,8 +34,6 @@ LOCK_TIMEOUT_MS = 5_000
 """How long an ALTER waits for a table's running transactions; who comes later waits behind it."""
 
 SIGNAL_COLUMNS = ("id", "type", "data")
-PROMISED = "isthmus-promised"
-"""The type of a signal that Debezium does not know: a note of ours, see promise_snapshots."""
 
 _IDENTITIES = {"d": "default", "n": "nothing", "f": "full", "i": "index"}
 
@@ -124,7 +122,10 @@ class PostgreSQLSource:
         return partial(compare_beginning, self.read_slots([names.slot]).get(names.slot))
 
     def judge(
-        self, declarations: Mapping[str, Declaration], names: Mapping[str, ModuleNames]
+        self,
+        declarations: Mapping[str, Declaration],
+        names: Mapping[str, ModuleNames],
+        connected: Collection[str],  # noqa: ARG002 - a slot tells it better
     ) -> tuple[Finding, ...]:
         """Find what would make capture fail or hurt."""
         slots = {module: names[module].slot for module in declarations}

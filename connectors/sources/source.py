@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from connectors.declaration import Declaration
     from connectors.names import ModuleNames
     from connectors.plan import Change, Grant, Publication, State
     from connectors.preflight.finding import Finding
+
+PROMISED = "isthmus-promised"
+"""The type of a signal that Debezium does not know: a note of ours, see promise_snapshots."""
 
 Offsets = list[dict[str, Any]]
 """A connector's committed source offsets, as Connect tells them."""
@@ -92,9 +95,15 @@ class Source(Protocol):
         """
 
     def judge(
-        self, declarations: Mapping[str, Declaration], names: Mapping[str, ModuleNames]
+        self,
+        declarations: Mapping[str, Declaration],
+        names: Mapping[str, ModuleNames],
+        connected: Collection[str],
     ) -> tuple[Finding, ...]:
-        """Find what would make the capture of these modules fail or hurt."""
+        """Find what would make the capture of these modules fail or hurt.
+
+        `connected` are those whose connector is there already.
+        """
 
     def make(self, desired: State, change: Change) -> None:
         """Make one change of the plan that is in the database."""

@@ -37,7 +37,7 @@ class MariaDBServer:
         users = folder / "users.sql"
         users.write_text(
             f"create user {USER}@'{HOST}' identified by '{self.password}';\n"
-            f"grant all on *.* to {USER}@'{HOST}';\n"
+            f"grant all on *.* to {USER}@'{HOST}' with grant option;\n"
         )
         command = (
             str(programs.server),
@@ -58,6 +58,10 @@ class MariaDBServer:
     def close(self) -> None:
         """End the server."""
         end_children(self._guard)
+
+    def url(self, database: str) -> str:
+        """Give the URL by which PyMySQL's users reach a database."""
+        return f"mysql://{USER}:{self.password}@{HOST}:{self.port}/{database}"
 
     def open_session(self, database: str = "") -> MariaDBSession:
         """Open a session, with a database that is there or with none."""
