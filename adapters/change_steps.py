@@ -66,11 +66,13 @@ class Doubt:
 
     Debezium may then leave out rows that share a position in the write-ahead log with the last one
     that it had sent, and counts END without them: the log can't tell. A comparison can.
+    With a `reason` it is another thing that the log can't tell.
     """
 
     txid: int
     lsn: int
     offset: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

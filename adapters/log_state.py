@@ -46,8 +46,9 @@ class BinlogTransaction(msgspec.Struct):
     `lsn` is the place of its first row, `last` what tells its newest one (place, row, step of a
     changed key); 0 before they come. `order` counts the rows of the newest of the parts in which a
     connector that started again may have sent it; that BEGIN came `again` since the last row.
-    `passed`: it was translated before. `has_ddl`: it ends without END. `wrapped`: it is so long
-    that places in the file began anew. `doubted` is the offset at which a connector started in it.
+    `passed`: it was translated before. `has_ddl`: a statement, ROLLBACK too, ends it without END.
+    `wrapped`: it is so long that places in the file began anew. `doubted` is the offset at which a
+    connector started in it.
     """
 
     domain: str

@@ -16,7 +16,6 @@ from adapters.errors import Poison
 from adapters.mariadb_schema_change import SchemaChange, TableChange, make_schema_change
 
 _INCREMENTAL = "incremental"
-_US_PER_MS = 1000
 _NULL = msgspec.Raw(b"null")
 
 
@@ -24,7 +23,6 @@ class GtidBegin(msgspec.Struct, frozen=True, gc=False):
     """A transaction or DDL statement begins, of whatever table or database of the server."""
 
     gtid: Gtid
-    time_us: int
 
 
 class GtidEnd(msgspec.Struct, frozen=True, gc=False):
@@ -119,7 +117,7 @@ def _make_other(envelope: _Envelope) -> MariaDBRecord:
     if envelope.status is not None and envelope.id is not None:
         gtid = parse_gtid(envelope.id)
         if envelope.status == "BEGIN":
-            return GtidBegin(gtid, (envelope.ts_ms or 0) * _US_PER_MS)
+            return GtidBegin(gtid)
         if envelope.status == "END" and envelope.event_count is not None:
             return GtidEnd(gtid, envelope.event_count)
     if envelope.ddl is not None:

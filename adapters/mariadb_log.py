@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import msgspec
 from msgspec.structs import replace as replace_struct
 
-from adapters.binlog_position import Gtid
 from adapters.change_log import SPILL_ROWS
 from adapters.change_steps import (
     Barrier,
@@ -126,12 +125,11 @@ class MariaDBLog:
         if opened is not None and (opened.domain, opened.sequence) == record.gtid:
             self._begin_again(opened, offset)
             return []
-        if opened is not None:
-            self._leave_endless(opened, offset)
+        steps = [] if opened is None else self._leave_endless(opened, offset)
         passed = self._has_passed(record, offset)
-        self._open = BinlogTransaction(domain, sequence, record.time_us, passed=passed)
+        self._open = BinlogTransaction(domain, sequence, passed=passed)
         self.resume_offset, self._stored_open, self._changes = offset, None, []
-        return []
+        return steps
 
     def _begin_again(self, opened: BinlogTransaction, offset: int) -> None:
         """Take up a transaction that a connector started again in: its rest comes, or all of it."""
@@ -156,28 +154,36 @@ class MariaDBLog:
                 f"{domain} follows {last}: transactions are missing from the log (or from the "
                 f"server's: a filtered replica, gtid_seq_no set by hand); {_AGAIN}"
             )
-        self._refuse_reset(record.gtid, record.time_us, offset)
         return True
 
-    def _refuse_reset(self, gtid: Gtid, time_us: int, offset: int) -> None:
-        """Refuse what can't be a repetition: it is newer than all that was read before."""
-        if time_us > self._binlog.time_us:
+    def _refuse_reset(self, opened: BinlogTransaction, row: RowChange, offset: int) -> None:
+        """Refuse what can't be a repetition: it is newer than all that was read before.
+
+        BEGIN has no time of its own: Debezium gives it that of the event before.
+        """
+        if row.time_us > self._binlog.time_us:
             raise Fatal(
-                f"module {self.module}, offset {offset}: transaction {gtid.sequence} of GTID "
-                f"domain {gtid.domain} is new, but its number is not: the server counts anew "
-                "(RESET MASTER, a restored backup, another server); raise `epoch` in the "
+                f"{self._name(opened, offset)} is new, but its number is not: the server counts "
+                "anew (RESET MASTER, a restored backup, another server); raise `epoch` in the "
                 "declaration and take a new snapshot"
             )
 
-    def _leave_endless(self, opened: BinlogTransaction, offset: int) -> None:
-        """Leave what has no END: a DDL statement, of whatever database, is no more than a BEGIN."""
-        if opened.order and not opened.passed and not opened.has_ddl:
-            raise Fatal(
-                f"{self._name(opened, offset)} has {opened.order} changes in the log, but no END: "
-                "either it is missing, or these are changes of an XA transaction or of one that "
-                f"was rolled back, which Debezium can't tell apart; {_AGAIN}"
-            )
+    def _leave_endless(self, opened: BinlogTransaction, offset: int) -> list[Step]:
+        """Leave what has no END: mostly a DDL statement, of whatever database.
+
+        Its rows are void. MariaDB logs a transaction that is rolled back where it made a temporary
+        table, with ROLLBACK at its end. An XA transaction has nothing there: Debezium writes its
+        rows when it is prepared, and never what becomes of it.
+        """
         self._close(opened)
+        steps: list[Step] = [SpillDropped(opened.sequence)] if opened.spilled else []
+        if opened.lsn and not opened.has_ddl:
+            reason = (
+                f"transaction {opened.sequence} of GTID domain {opened.domain} has no END: an XA "
+                "transaction, whose changes are left out"
+            )
+            steps.append(Doubt(opened.sequence, opened.lsn, offset, reason))
+        return steps
 
     def _close(self, opened: BinlogTransaction) -> list[RowChange]:
         """Take the open transaction for done; return the rows that are not spilled."""
@@ -229,7 +235,7 @@ class MariaDBLog:
             )
         opened.order = row.order
         if opened.passed:
-            self._refuse_reset(Gtid(opened.domain, opened.sequence), row.time_us, offset)
+            self._refuse_reset(opened, row, offset)
             return False
         place = (row.lsn, row.row, row.operation == "c")  # a moved row is a delete and a create
         if place <= opened.last and row.operation != "t":

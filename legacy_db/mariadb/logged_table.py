@@ -23,8 +23,7 @@ _RENAMES = (
     re.compile(rf"\bchange\s+(?:column\s+)?(?:if\s+exists\s+)?{_NAME}\s+{_NAME}", re.IGNORECASE),
     re.compile(rf"\brename\s+column\s+(?:if\s+exists\s+)?{_NAME}\s+to\s+{_NAME}", re.IGNORECASE),
 )
-_NUMBER = re.compile(r"'?(-?\d+(?:\.\d+)?)'?")
-_TEXT = re.compile(r"'((?:[^'\\]|'')*)'|([^'\\()]*)")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMERIC = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
 _TEXTUAL = frozenset({"text", "character varying"})
 
@@ -43,7 +42,11 @@ def fit_table(
         same = known.get(before.get(column.name, column.name))
         if same is None or (column.name in before.values() and column.name not in before):
             newest += 1
-            columns.append(_fill(replace(column, attnum=newest), defaults.get(column.name)))
+            added = replace(column, attnum=newest)
+            if _is_computed(ddl, column.name):
+                columns.append(replace(added, filled=True))
+            else:
+                columns.append(_fill(added, defaults.get(column.name)))
             continue
         native = same.native if same.type == column.type else column.native
         columns.append(
@@ -71,24 +74,34 @@ def find_renames(ddl: str, table: Table, kept: Table) -> dict[str, str]:
     return renames
 
 
+def _is_computed(ddl: str, name: str) -> bool:
+    """Tell whether a statement adds a generated column: Debezium does not say so."""
+    return bool(re.search(rf"\b{re.escape(name)}\b[^,]*?\bas\s*\(", ddl, re.IGNORECASE))
+
+
 def _fill(column: Column, default: str | None) -> Column:
-    """Say what rows hold that are older than a column: no change tells of them."""
+    """Say what rows hold that are older than a column: no change tells of them.
+
+    Debezium gives a constant as it is, without quotes, and for the current time that of 1970.
+    """
     base, text = type_base(column.type), None
     if default is None and column.nullable:
         return column
     if base in _NUMERIC:
-        match = _NUMBER.fullmatch(default if default is not None else "0")
-        text = None if match is None else match[1]
-    elif base in _TEXTUAL and not (column.native or "").startswith("enum"):
-        found = _TEXT.fullmatch(default if default is not None else "''")
-        if found is not None and (default is None or default.lower() != "null"):
-            text = found[1].replace("''", "'") if found[1] is not None else found[2]
-    if default is not None and default.lower() == "null":
-        return column
+        text = default if default is not None else "0"
+        text = text if _NUMBER.fullmatch(text) else None
+    elif base in _TEXTUAL and (default is not None or not _is_enum(column)):
+        text = default or ""
+        text = None if "(" in text else text  # an expression
     if text is None:
         return replace(column, filled=True)
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return replace(column, missing=f'{{"{escaped}"}}')
+
+
+def _is_enum(column: Column) -> bool:
+    """Tell whether a column's implicit default is the first of its values."""
+    return (column.native or "").startswith("enum")
 
 
 def _unquote(name: str) -> str:

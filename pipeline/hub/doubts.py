@@ -57,12 +57,14 @@ def note_doubt(
     position: tuple[int, int],
     txid: int,
     offset: int,
+    *,
+    reason: str | None = None,
 ) -> None:
     """Note a doubt in the batch's transaction; the same offset again changes nothing."""
     connection.execute(
-        "insert into hub.doubt (module, epoch, lsn, txid, source_offset)"
-        " values (%s, %s, %s, %s, %s) on conflict do nothing",
-        (module, *position, txid, offset),
+        "insert into hub.doubt (module, epoch, lsn, txid, source_offset, reason)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (module, *position, txid, offset, reason),
     )
 
 

@@ -85,8 +85,10 @@ class PostgresModuleHub:
     def set_deletes_max(self, deletes_max: int | None) -> None:
         sweeps.set_deletes_max(self._connection, self._module, deletes_max)
 
-    def note_doubt(self, position: tuple[int, int], txid: int, offset: int) -> None:
-        doubts.note_doubt(self._connection, self._module, position, txid, offset)
+    def note_doubt(
+        self, position: tuple[int, int], txid: int, offset: int, reason: str | None = None
+    ) -> None:
+        doubts.note_doubt(self._connection, self._module, position, txid, offset, reason=reason)
 
     def load_last_good(self) -> dict[tuple[str, str], State | Failure | None]:
         return dead_letters.load_last_good(self._connection, self._module)

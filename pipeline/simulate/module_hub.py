@@ -137,7 +137,13 @@ class MemoryModuleHub:
         if self._connection.get("barrier", (barrier, self._module)) is None:
             self._connection.put("barrier", (barrier, self._module), (position, number))
 
-    def note_doubt(self, position: tuple[int, int], txid: int, offset: int) -> None:
+    def note_doubt(
+        self,
+        position: tuple[int, int],
+        txid: int,
+        offset: int,
+        reason: str | None = None,  # noqa: ARG002 - nobody reads it here
+    ) -> None:
         if self._connection.get("doubt", (self._module, offset)) is None:
             self._connection.put("doubt", (self._module, offset), (position, txid))
 

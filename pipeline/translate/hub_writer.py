@@ -137,10 +137,10 @@ class HubWriter:
 
     def _note_doubts(self, steps: list[Doubt]) -> None:
         for step in steps:
-            self._landing.hub.note_doubt((self._epoch, step.lsn), step.txid, step.offset)
-            self._landing.facts.done.append(
-                f"a connector started within transaction {step.txid}: reconcile"
-            )
+            position = (self._epoch, step.lsn)
+            self._landing.hub.note_doubt(position, step.txid, step.offset, step.reason)
+            what = step.reason or f"a connector started within transaction {step.txid}"
+            self._landing.facts.done.append(f"{what}: reconcile")
 
     def _start_epoch(self, steps: list[EpochStarted]) -> None:
         self._epoch = steps[-1].epoch

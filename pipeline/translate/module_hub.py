@@ -111,7 +111,9 @@ class ModuleHub(Protocol):
     def set_deletes_max(self, deletes_max: int | None) -> None:
         """Set the bound, or forget that of a sweep that was made."""
 
-    def note_doubt(self, position: tuple[int, int], txid: int, offset: int) -> None:
+    def note_doubt(
+        self, position: tuple[int, int], txid: int, offset: int, reason: str | None = None
+    ) -> None:
         """Keep that rows of a transaction may be missing from the change log, once per offset."""
 
     def load_last_good(self) -> dict[tuple[str, str], State | Failure | None]:

@@ -30,11 +30,15 @@ class BinlogRow:
 
 @dataclass(frozen=True, slots=True)
 class BinlogEntry:
-    """A transaction: events of rows. Or a statement: `ddl`, or t for TRUNCATE; it has no END."""
+    """A transaction: events of rows. Or a `statement`, t for TRUNCATE, else DDL: it has no END.
+
+    Nor has a transaction that was `rolled_back` but is logged.
+    """
 
     gtid: Gtid
     events: tuple[tuple[BinlogRow, ...], ...] = ()
     statement: str = ""
+    rolled_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Connector:
     def write_entry(self, number: int, events: int = 0, rows: int = 0) -> Iterator[Written]:
         """Write one transaction or statement, without what was done of it."""
         entry = self.entries[number]
-        yield Written(GtidBegin(entry.gtid, self._time(number)), number)
+        yield Written(GtidBegin(entry.gtid), number)
         if entry.statement:
             yield Written(self._write_statement(number, entry.statement), number)
             return
@@ -105,6 +109,8 @@ class Connector:
                     yield Written(change, number, event, place + 1, is_lossy=is_lossy)
             if self.heartbeats:
                 yield Written(Heartbeat(), number, event)
+        if entry.rolled_back:
+            return
         yield Written(GtidEnd(entry.gtid, order), number, len(entry.events))
         if self.heartbeats:
             yield Written(Heartbeat(), number, passed=True)

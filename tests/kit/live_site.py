@@ -58,7 +58,7 @@ class LiveSite:
 
     def start(self, name: str, failpoint: str | None = None) -> None:
         """Start a process; its log goes on where it was."""
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment = self._environment()
         environment.pop("ISTHMUS_FAILPOINT", None)
         if failpoint is not None:
             environment["ISTHMUS_FAILPOINT"] = failpoint
@@ -71,6 +71,11 @@ class LiveSite:
                 stderr=log,
                 env=environment,
             )
+
+    def _environment(self) -> dict[str, str]:
+        """Give the processes the repository's packages, and the site's own."""
+        path = os.pathsep.join((str(REPOSITORY), str(self.folder)))
+        return {**os.environ, "PYTHONPATH": path}
 
     def start_all(self) -> None:
         """Start every process that does not run."""
@@ -124,7 +129,7 @@ class LiveSite:
             text=True,
             check=False,
             timeout=WAIT_SECONDS_MAX,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            env=self._environment(),
         )
 
     def run_json(self, *arguments: str) -> tuple[int, Any]:
@@ -181,10 +186,14 @@ class LiveSite:
         self.wait(lambda: self.hub("select count(*) from hub.emission")[0][0] == 0, "emissions")
         self._pass_barrier(regions=True)
 
-    def _pass_barrier(self, *, regions: bool) -> None:
-        barrier = str(uuid.uuid4())
+    def write_barrier(self, barrier: str) -> None:
+        """Write a barrier as the reconciliation does."""
         document = json.dumps({"id": barrier})
         self.legacy(f"select pg_logical_emit_message(true, 'isthmus.barrier', '{document}')")
+
+    def _pass_barrier(self, *, regions: bool) -> None:
+        barrier = str(uuid.uuid4())
+        self.write_barrier(barrier)
         translated = f"select count(*) from hub.barrier where barrier = '{barrier}'"
         self.wait(lambda: self.hub(translated)[0][0] == len(self.modules), "the barrier in the hub")
         if not regions:

@@ -44,7 +44,12 @@ class MariaDBConnect:
     """The worker: it runs from the start until `close`."""
 
     def __init__(
-        self, variables: Mapping[str, str], folder: Path, engines: Sequence[str] = ("mariadb",)
+        self,
+        variables: Mapping[str, str],
+        folder: Path,
+        engines: Sequence[str] = ("mariadb",),
+        *,
+        own_secrets: Mapping[str, str] | None = None,
     ) -> None:
         port = find_free_port(())
         kafka_port = int(variables["ISTHMUS_KAFKA"].rpartition(":")[2])
@@ -59,7 +64,7 @@ class MariaDBConnect:
             bundles.plugin_folders,
             port=port,
             kafka_port=kafka_port,
-            secrets={},
+            secrets=dict(own_secrets or {}),
         )
         name = self.offsets_topic.removesuffix("-offsets")
         given = build_worker_properties(
