@@ -33,7 +33,7 @@ def fit_table(
 ) -> Table:
     """Give columns the numbers that `kept` has, and say what older rows hold in new ones."""
     if kept is None:
-        return table
+        return replace(table, numbered=True)
     known = {column.name: column for column in kept.columns}
     before = {new: old for old, new in find_renames(ddl, table, kept).items()}
     newest = max((column.attnum for column in kept.columns), default=0)
@@ -58,7 +58,7 @@ def fit_table(
                 filled=same.filled,
             )
         )
-    return replace(table, columns=tuple(columns))
+    return replace(table, columns=tuple(columns), numbered=True)
 
 
 def find_renames(ddl: str, table: Table, kept: Table) -> dict[str, str]:

@@ -65,11 +65,11 @@ class Connector:
     def write(self, restarts: Collection[int] = ()) -> list[MariaDBRecord]:
         """Write the log, with a restart behind each of the records whose places are given."""
         log: list[MariaDBRecord] = []
-        left = sorted(restarts)
+        left = sorted(set(restarts))
         stream = self.write_from(0)
         while (written := next(stream, None)) is not None:
             log.append(written.record)
-            while left and left[0] <= len(log):
+            if left and left[0] <= len(log):
                 left.pop(0)
                 if written.is_lossy:
                     self.lost.append(next(stream).record)  # type: ignore[arg-type]

@@ -110,6 +110,7 @@ def test_a_schema_change_tells_definitions() -> None:
                         Column("flag", "smallint", True, 5, "tinyint(1)"),
                     ),
                     ("id",),
+                    numbered=False,
                 ),
                 {"id": None, "price": "0.00", "size": None, "note": None, "flag": None},
             ),
