@@ -37,9 +37,17 @@ POLL_SECONDS = 0.1
 class LiveSite:
     """The processes of one site and the databases that they work on."""
 
-    def __init__(self, folder: Path, *, orders: int = 0, modules: Sequence[str] = MODULES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        orders: int = 0,
+        modules: Sequence[str] = MODULES,
+        wait_seconds_max: float = WAIT_SECONDS_MAX,
+    ) -> None:
         self.folder = folder
         self.modules = tuple(modules)
+        self._wait_seconds_max = wait_seconds_max
         self.settings = load_settings(folder)
         self._orders = orders
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -168,7 +176,7 @@ class LiveSite:
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until a condition holds; fail at once when a process has died."""
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        deadline = time.monotonic() + self._wait_seconds_max
         while not condition():
             for name, child in self._children.items():
                 if child.poll() is not None:
