@@ -31,6 +31,7 @@ from adapters.envelope import (
     LogicalMessage,
     Notification,
     RowChange,
+    digest_row,
 )
 from adapters.errors import Fatal
 from adapters.log_notices import follow_snapshot, is_restart, refuse_older_epoch
@@ -180,6 +181,7 @@ class ChangeLog:
             return False  # sent again after a restart within it; END's count proves it
         if opened.order == 0 and not opened.before:
             opened.first = order  # not 1: a connector went back into it; END tells if it matters
+            opened.head = digest_row(record) if isinstance(record, RowChange) else b""
         elif order != opened.order + 1:
             raise Fatal(
                 f"module {self.module}, offset {offset}: change {order} of transaction {txid} "
@@ -200,9 +202,10 @@ class ChangeLog:
         opened.again = False
         if record.order != 1:
             return
-        first = None if opened.spilled or not self._changes else self._changes[0]
-        shared = record.lsn == opened.lsn and isinstance(record, RowChange) and record != first
-        if record.lsn > opened.lsn or shared:
+        goes_on = record.lsn > opened.lsn
+        if record.lsn == opened.lsn and isinstance(record, RowChange):
+            goes_on = digest_row(record) != opened.head
+        if goes_on:
             opened.before, opened.order = opened.before + opened.order, 0
         else:
             opened.before, opened.order = 0, opened.before + opened.order

@@ -23,7 +23,8 @@ class OpenTransaction(msgspec.Struct):
     that of its last row, `first` the order of its first one. A connector that started again may
     have sent it in parts: `order` counts the changes of the newest, `before` those of the others.
     Since the last row have come: `heartbeat`, then `restarted` (a connector), then BEGIN `again`.
-    `doubted` is the offset at which a connector started within it.
+    `doubted` is the offset at which a connector started within it; `head` the digest of its first
+    change, b"" where that is a message.
     """
 
     txid: int
@@ -38,6 +39,7 @@ class OpenTransaction(msgspec.Struct):
     before: int = 0
     again: bool = False
     doubted: int | None = None
+    head: bytes = b""
 
 
 class BinlogTransaction(msgspec.Struct):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without __all__
     AdminClient,
     AlterConfigOpType,
@@ -85,9 +85,10 @@ class TopicAdmin:
             low, high = consumer.get_watermark_offsets(
                 TopicPartition(name, 0), timeout=REQUEST_TIMEOUT_S
             )
-            for begin in (max(low, high - _TAIL_OFFSETS), low):
+            # not low: librdkafka makes low == high of one answer of two, and the log seems empty
+            for begin in (max(low, high - _TAIL_OFFSETS), OFFSET_BEGINNING):
                 epoch = self._scan_epochs(consumer, TopicPartition(name, 0, begin))
-                if epoch is not None or begin == low:
+                if epoch is not None:
                     return epoch
         except KafkaException as error:
             raise Unreachable(f"cannot read the end of {name}: {_words(error)}") from error

@@ -111,6 +111,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.version = 0
+        self.asked = 0
         self.topics: dict[str, list[Partition]] = {}
         self.groups: dict[str, Group] = {}
         self.producer_epochs: dict[str, int] = {}

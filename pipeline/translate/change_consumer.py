@@ -98,7 +98,9 @@ class ChangeConsumer:
                 f"{self._topic} has {partitions} partitions: a change log has one, or its order "
                 "is lost; delete the topic and let `isthmus connectors apply` make it"
             )
-        if offset < low or offset > high:
+        # low == high: an empty log, or what librdkafka makes of one answer of two where the other was
+        # an error (a broker has just come back); the first fetch tells if the offset is out of range
+        if low < high and not low <= offset <= high:
             raise Fatal(
                 f"{self._topic} holds offsets {low} to {high}, but the hub goes on at {offset}: "
                 "changes are gone (retention, or the topic was made anew); raise `epoch` in the "

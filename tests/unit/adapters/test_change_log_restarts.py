@@ -15,6 +15,7 @@ from change_records import (
     make_transaction,
 )
 
+from adapters import change_log
 from adapters.change_log import SPILL_ROWS, ChangeLog
 from adapters.change_steps import (
     Barrier,
@@ -225,3 +226,19 @@ def test_a_doubt_is_remembered_with_the_open_transaction() -> None:
     again = ChangeLog("sales", log.stored_state(), log.resume_offset)
     steps = feed_all(again, records[log.resume_offset :], log.resume_offset)
     assert steps[-1] == Doubt(7, 200, len(first))
+
+
+@pytest.mark.parametrize("spill_rows", [3, 100])
+def test_a_page_of_rows_that_is_sent_again_counts_once_though_it_was_spilled(
+    spill_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of one COPY share a position: the first one is known again when it has left memory."""
+    monkeypatch.setattr(change_log, "SPILL_ROWS", spill_rows)
+    page = [make_row(7, n, 100, "c", key=b'{"id":%d}' % n) for n in range(1, 6)]
+    log = make_log()
+    steps = feed(log, [Begin(7), *page, *ANNOUNCED, Begin(7), *page[:4], *ANNOUNCED])
+    steps += feed(log, [Begin(7), *page, End(7, 200, 5)], 20)
+    spilled = [row for step in steps if isinstance(step, SpillChunk) for row in step.changes]
+    last = steps[-1]
+    assert isinstance(last, Transaction)
+    assert [*spilled, *last.changes] == page
