@@ -98,8 +98,8 @@ class ChangeConsumer:
                 f"{self._topic} has {partitions} partitions: a change log has one, or its order "
                 "is lost; delete the topic and let `isthmus connectors apply` make it"
             )
-        # low == high: an empty log, or what librdkafka makes of one answer of two where the other was
-        # an error (a broker has just come back); the first fetch tells if the offset is out of range
+        # low == high: an empty log, or librdkafka's answer where one of its two questions failed (a
+        # broker has just come back); the first fetch then tells if the offset is out of range
         if low < high and not low <= offset <= high:
             raise Fatal(
                 f"{self._topic} holds offsets {low} to {high}, but the hub goes on at {offset}: "
