@@ -12,6 +12,7 @@ from legacy_db.errors import Configuration
 from legacy_db.supported_types import CatalogueType, mirror_type
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping, Sequence
 
     import psycopg
@@ -74,7 +75,7 @@ with recursive resolved (relation, attnum, type, typmod) as (
 select c.relname, a.attname, a.attnum, not a.attnotnull, a.attgenerated <> '',
   format_type(a.atttypid, a.atttypmod), format_type(r.type, r.typmod),
   e.typtype, e.typname, e.typnamespace = 'pg_catalog'::regnamespace, e.oid <> t.oid,
-  case when a.atthasmissing then a.attmissingval::text end,
+  greatest(a.attndims, t.typndims), case when a.atthasmissing then a.attmissingval::text end,
   (a.atthasdef or a.attidentity <> '') and not a.atthasmissing
 from resolved r
 join pg_type t on t.oid = r.type
@@ -164,9 +165,24 @@ def apply_keys(tables: Mapping[str, Table], keys: Mapping[str, Sequence[str]]) -
     return given
 
 
+def leave_columns_out(table: Table, patterns: Iterable[re.Pattern[str]]) -> Table:
+    """Return a table without the columns that no change tells: whose full name a pattern matches.
+
+    The patterns are those of the connector's column.exclude.list; a key's column stays.
+    """
+    ways = tuple(patterns)
+    kept = tuple(
+        column
+        for column in table.columns
+        if column.name in table.key
+        or not any(way.fullmatch(f"{table.schema}.{table.name}.{column.name}") for way in ways)
+    )
+    return table if len(kept) == len(table.columns) else replace(table, columns=kept)
+
+
 def _make_column(name: str, *facts: Any) -> Column:
-    attnum, nullable, _, native, text, kind, bare, builtin, is_array, missing, filled = facts
-    type_ = mirror_type(CatalogueType(text, kind, bare, builtin, is_array))
+    attnum, nullable, _, native, text, kind, bare, builtin, is_array, dims, missing, filled = facts
+    type_ = mirror_type(CatalogueType(text, kind, bare, builtin, is_array, dims))
     return Column(
         name,
         type_,

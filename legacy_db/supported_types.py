@@ -24,7 +24,8 @@ SUPPORTED = frozenset(
         *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
         *("int4multirange", "int8multirange", "nummultirange"),
         *("datemultirange", "tsmultirange", "tstzmultirange"),
-        *("tsvector", "tsquery", "pg_lsn", "point", "line", "circle"),
+        *("tsvector", "tsquery", "pg_lsn"),
+        *("point", "line", "circle", "lseg", "box", "path", "polygon"),
     }
 )
 """Base types of the mirror's columns; arrays see below."""
@@ -34,10 +35,19 @@ ARRAYS_OF = frozenset(
         *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"),
         *("text", "character varying", "character", "uuid", "date", "oid"),
         *("timestamp without time zone", "timestamp with time zone", "time without time zone"),
-        *("inet", "cidr", "macaddr", "json", "jsonb"),
+        *("inet", "cidr", "macaddr", "json", "jsonb", "bytea"),
+        *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
     }
 )
 """Element types whose arrays Debezium writes element by element."""
+
+_MARKED_ARRAYS = frozenset(
+    {
+        *("text", "character varying", "character", "json", "jsonb"),
+        *("integer", "bigint", "uuid", "bytea"),
+    }
+)
+"""Element types of the arrays that Debezium marks when a large value did not change."""
 
 _REPLACED = {"money": "numeric", "xml": "text"}
 """What these are in the mirror: their own type would hang on the server's locale or its build."""
@@ -58,7 +68,7 @@ class CatalogueType:
     """A type with its domains resolved: `text` is format_type(), `kind` pg_type.typtype.
 
     `name` is the bare name in pg_type and `builtin` whether it is PostgreSQL's own; of an array
-    these are the element's.
+    these are the element's. `dimensions` are those that an array was declared with.
     """
 
     text: str
@@ -66,6 +76,7 @@ class CatalogueType:
     name: str
     builtin: bool
     is_array: bool = False
+    dimensions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,8 @@ def base_type(type_: str) -> str:
 
 def mirror_type(found: CatalogueType) -> str:
     """Return the mirror's type for a column; the native one when that can't be mirrored."""
+    if found.is_array and found.dimensions > 1:
+        return found.text + "[]" * (found.dimensions - 1)
     if found.kind == "e":
         return "text[]" if found.is_array else "text"
     if found.builtin:
@@ -129,8 +142,27 @@ def find_unsupported(table: Table) -> list[UnsupportedColumn]:
     ]
 
 
+def find_hazards(table: Table) -> list[UnsupportedColumn]:
+    """Return the columns whose large values get lost under the default replica identity."""
+    return [
+        UnsupportedColumn(
+            table.name,
+            column.name,
+            column.native or column.type,
+            "where a value of more than about 2 kB did not change, Debezium writes null: it marks "
+            "no array of this type",
+            f'alter table "{table.schema}"."{table.name}" replica identity full',
+        )
+        for column in table.columns
+        if column.type.endswith("[]")
+        and base_type(column.type).removesuffix("[]") not in _MARKED_ARRAYS
+    ]
+
+
 def _reason(type_: str) -> str:
     base = base_type(type_)
+    if base.endswith("[][]"):
+        return "arrays of more than one dimension arrive as nulls"
     if base == "bit varying":
         return "Debezium writes the value without its length: leading zeros would be lost"
     if base.endswith("[]"):

@@ -6,6 +6,7 @@ the legacy database is out of reach, the tables that the hub's mirror follows ar
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,17 @@ def load_declared_keys(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Load the declared keys of all modules' tables: a module may look up another one's tables."""
     declared = load_declarations(settings.connectors, read_variables(settings.root))
     return {table: key for one in declared.values() for table, key in one.keys}
+
+
+def load_left_out(settings: Settings) -> tuple[re.Pattern[str], ...]:
+    """Load the patterns of the columns that the connectors of any module leave out."""
+    declared = load_declarations(settings.connectors, read_variables(settings.root))
+    return tuple(
+        re.compile(pattern.strip(), re.IGNORECASE)
+        for one in declared.values()
+        for pattern in dict(one.config).get("column.exclude.list", "").split(",")
+        if pattern.strip()
+    )
 
 
 def _list_names(settings: Settings, declaration: Declaration) -> list[str]:

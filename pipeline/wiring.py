@@ -15,7 +15,7 @@ from adapters.mariadb_log import MariaDBTables
 from connectors.declaration import known_modules
 from legacy_db.database import open_legacy_database
 from legacy_db.engine_names import MARIADB_ENGINES
-from pipeline.captured_tables import load_captured, load_declared_keys
+from pipeline.captured_tables import load_captured, load_declared_keys, load_left_out
 from pipeline.connection import open_connection
 from pipeline.errors import Configuration
 from pipeline.hub.module_hub import PostgresModuleHub
@@ -76,6 +76,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
         tables=declaration.tables,
         adapters=adapters,
         keys=load_declared_keys(settings),
+        left_out=load_left_out(settings),
         logged=declaration.engine in MARIADB_ENGINES,
     )
 

@@ -106,6 +106,8 @@ class TableFacts:
     generated: tuple[str, ...] = ()
     unsupported: tuple[tuple[str, str, str, str], ...] = ()
     """Columns that can't be mirrored: name, type, reason, advice."""
+    hazards: tuple[tuple[str, str, str, str], ...] = ()
+    """Columns whose large values get lost unless the replica identity is full: the same."""
 
     @property
     def full_name(self) -> str:

@@ -23,10 +23,10 @@ from connectors.preflight.postgresql_facts import (
     TableFacts,
 )
 from legacy_db import definition
-from legacy_db.supported_types import find_unsupported
+from legacy_db.supported_types import UnsupportedColumn, find_hazards, find_unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from connectors.declaration import Declaration
 
@@ -174,11 +174,19 @@ def read_module(
     tables = read_tables(connection, declaration.schema, names, role)
     there = {table.name for table in tables}
     signals = declaration.signal_table
-    unsupported = _find_unsupported(connection, declaration, tables)
+    unsupported = _find_columns(connection, declaration, tables, find_unsupported)
+    hazards = _find_columns(connection, declaration, tables, find_hazards)
     return ModuleFacts(
         declaration.module,
         role,
-        tuple(replace(one, unsupported=unsupported.get(one.name, ())) for one in tables),
+        tuple(
+            replace(
+                one,
+                unsupported=unsupported.get(one.name, ()),
+                hazards=hazards.get(one.name, ()),
+            )
+            for one in tables
+        ),
         absent=tuple(f"{declaration.schema}.{one}" for one in names if one not in there),
         slot_there=slot_there,
         keys=frozenset(table for table, _ in declaration.keys),
@@ -186,10 +194,13 @@ def read_module(
     )
 
 
-def _find_unsupported(
-    connection: psycopg.Connection[Any], declaration: Declaration, tables: Iterable[TableFacts]
+def _find_columns(
+    connection: psycopg.Connection[Any],
+    declaration: Declaration,
+    tables: Iterable[TableFacts],
+    find: Callable[[definition.Table], list[UnsupportedColumn]],
 ) -> dict[str, tuple[tuple[str, str, str, str], ...]]:
-    """Ask the mirror's own list for the columns that it can't have, but for those left out."""
+    """Ask the mirror's own list for columns that it can't have or may lose, but those left out."""
     named = [
         one.name for one in tables if one.kind in ("r", "p") and one.name in declaration.tables
     ]
@@ -198,7 +209,7 @@ def _find_unsupported(
     return {
         name: tuple(
             (one.column, one.type, one.reason, one.advice)
-            for one in find_unsupported(table)
+            for one in find(table)
             if not any(
                 pattern.fullmatch(f"{declaration.schema}.{name}.{one.column}")
                 for pattern in patterns

@@ -157,6 +157,17 @@ def _judge_columns(
             f"{reason}; {advice}",
             module=module.module,
         )
+    for column, type_, reason, mend in table.hazards if table.identity != "f" else ():
+        yield Finding(
+            Weight.WARNING,
+            "array",
+            f"{table.full_name}.{column}",
+            f"module {module.module!r}: {table.full_name}.{column} is of type {type_}, whose large "
+            "values may get lost",
+            reason,
+            f"{mend};",
+            module=module.module,
+        )
     if table.generated:
         columns = ", ".join(table.generated)
         can = server.version >= GENERATED_VERSION

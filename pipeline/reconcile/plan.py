@@ -13,7 +13,7 @@ import psycopg
 
 from adapters.aggregate import Adapter
 from adapters.projection import Projection
-from legacy_db.definition import Table, read_tables
+from legacy_db.definition import Table, leave_columns_out, read_tables
 from legacy_db.postgresql_database import PostgreSQLDatabase
 from pipeline.errors import Configuration, IsthmusError
 from pipeline.reconcile.aggregates import AggregateReader
@@ -86,7 +86,8 @@ class Planner:
         for name in names:
             try:
                 keys = self._scope.keys.get(module, {})
-                table = self._connections.legacy.read_tables(schema, [name], keys)[name]
+                found = self._connections.legacy.read_tables(schema, [name], keys)[name]
+                table = leave_columns_out(found, self._scope.left_out)
                 if not table.key:
                     raise Configuration(f"{schema}.{name} has no key: rows can't be told apart")
             except (IsthmusError, psycopg.Error) as error:

@@ -6,13 +6,14 @@ a module or region that is not there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adapters.aggregate import Adapter, load_adapters
 from adapters.projection import Projection, load_projections
 from connectors.declaration import known_modules
-from pipeline.captured_tables import load_captured
+from pipeline.captured_tables import load_captured, load_left_out
 from pipeline.errors import Configuration
 from pipeline.reconcile.result import MIRROR
 from pipeline.settings import Settings
@@ -23,7 +24,8 @@ class Scope:
     """What is compared; `mirror` says whether legacy and mirror are.
 
     `tables` are the captured tables by module, `keys` the declared ones of tables without a primary
-    key, `projected` each projection with its adapter.
+    key, `left_out` says which columns no change tells, `projected` is each projection with its
+    adapter.
     """
 
     regions: tuple[str, ...]
@@ -31,6 +33,7 @@ class Scope:
     tables: Mapping[str, tuple[str, ...]]
     projected: tuple[tuple[Adapter, Projection], ...]
     keys: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    left_out: tuple[re.Pattern[str], ...] = ()
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -59,6 +62,7 @@ def make_scope(settings: Settings, modules: list[str], regions: list[str]) -> Sc
         mirror=not regions or MIRROR in regions,
         tables={module: captured[module].tables for module in wanted},
         keys={module: dict(captured[module].keys) for module in wanted},
+        left_out=load_left_out(settings),
         projected=tuple(_pair(settings.adapters, adapters)),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg import sql
 
-from legacy_db.definition import apply_keys
+from legacy_db.definition import apply_keys, leave_columns_out
 from legacy_db.mariadb.logged_table import fit_table
 from pipeline.errors import Unreachable
 from pipeline.hub.definitions import (
@@ -26,6 +26,7 @@ from pipeline.translate.row_types import load_expression
 from pipeline.translate.rows import TableCodec
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Mapping, Sequence
 
     import psycopg
@@ -43,7 +44,8 @@ _LOCK = 7104885
 class MirrorTables:
     """The tables of one module and those that its adapters look up in other modules.
 
-    `keys` are the declared ones, of tables without a primary key. With `logged` the change log
+    `keys` are the declared ones, of tables without a primary key; `left_out` says which columns
+    the connectors leave out. With `logged` the change log
     tells definitions itself: those that are kept in the hub are as of the log's place, the
     catalogue's may be ahead of it.
     """
@@ -57,10 +59,12 @@ class MirrorTables:
         tables: Sequence[str],
         adapters: Sequence[Adapter],
         keys: Mapping[str, Sequence[str]] | None = None,
+        left_out: Sequence[re.Pattern[str]] = (),
         logged: bool = False,
     ) -> None:
         self._logged = logged
         self._keys = keys or {}
+        self._left_out = left_out
         self._open_legacy = open_legacy
         self._schema = schema
         self._module = module
@@ -98,7 +102,8 @@ class MirrorTables:
         name = step.definition.name
         kept = load_definitions(hub, self._module).get(name)
         fitted = fit_table(step.definition, kept, step.ddl, step.defaults)
-        table = apply_keys({name: fitted}, self._keys)[name]
+        keyed = apply_keys({name: fitted}, self._keys)[name]
+        table = leave_columns_out(keyed, self._left_out)
         if table == kept:
             return False
         with hub.transaction():
@@ -123,13 +128,15 @@ class MirrorTables:
             return known, False
         try:
             with closing(self._open_legacy()) as legacy:
-                return {**known, **legacy.read_tables(self._schema, names, self._keys)}, True
+                read = legacy.read_tables(self._schema, names, self._keys)
         except Unreachable as error:
             kept = load_definitions(hub, self._module)
             if set(names) <= set(kept):
                 log.warning("translate.legacy_unreachable", module=self._module, error=str(error))
                 return {**known, **{name: kept[name] for name in names}}, False
             raise
+        left = {name: leave_columns_out(one, self._left_out) for name, one in read.items()}
+        return {**known, **left}, True
 
 
 def _read_missing(hub: psycopg.Connection[Any], table: Table) -> dict[str, Any]:

@@ -49,9 +49,7 @@ _AS_TEXT: dict[str, type] = {
     "time without time zone": LegacyTime,
     "time with time zone": LegacyZonedTime,
     "interval": LegacyInterval,
-    "point": LegacyShape,
-    "line": LegacyShape,
-    "circle": LegacyShape,
+    **dict.fromkeys(("point", "line", "circle", "lseg", "box", "path", "polygon"), LegacyShape),
     **dict.fromkeys(
         ("int4multirange", "int8multirange", "nummultirange", "datemultirange", "tsmultirange"),
         LegacyOpaque,
@@ -81,7 +79,10 @@ def load_expression(quoted: str, column: Column) -> str:
         return f"{quoted}::timestamptz[]"  # in a session whose time zone is UTC
     if element in _LOADED:
         return quoted
-    return f"{quoted}::text" if element == base else f"{quoted}::text[]"
+    if element != base:
+        return f"{quoted}::text::text[]"  # by way of the array's own text, see inet
+    # the cast of an inet shows the mask of a host, which neither the log nor an array does
+    return f"abbrev({quoted})" if base == "inet" else f"{quoted}::text"
 
 
 def element_type(array: Any) -> Any:

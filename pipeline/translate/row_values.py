@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+import struct
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -20,7 +21,15 @@ from legacy_db.float_text import double_text
 INFINITY, MINUS_INFINITY = "infinity", "-infinity"
 _YEAR_MAX_DATE, _YEAR_MAX_TIMESTAMP, _YEAR_MIN = 5_874_897, 294_276, -4_714
 """PostgreSQL's bounds; Debezium writes an infinity as a year far outside of them."""
+_MINUS_INFINITY_OF_SNAPSHOTS = 292_269_055
+"""The year that a snapshot writes for a date of minus infinity: without its sign."""
+_INFINITE = {
+    "POSITIVE_INFINITY": Decimal("Infinity"),
+    "NEGATIVE_INFINITY": Decimal("-Infinity"),
+}
 _MOMENT = re.compile(r"(?P<year>[+-]?\d{4,})-(?P<rest>\d\d-\d\d)(?:T(?P<time>[\d:.]+))?Z?")
+_LINE_STRING = 2
+"""The type's number in well-known binary."""
 _INTERVAL = re.compile(r"P(-?\d+)Y(-?\d+)M(-?\d+)DT(-?\d+)H(-?\d+)M(-?[\d.]+)S")
 
 
@@ -59,7 +68,7 @@ class LegacyHstore(str):
 
 
 class LegacyShape(str):
-    """A `point`, `line` or `circle` column, as text."""
+    """A `point`, `line`, `circle`, `lseg`, `box`, `path` or `polygon` column, as text."""
 
     __slots__ = ()
 
@@ -131,6 +140,8 @@ def decode_outlier(type_: type, value: Any) -> Any:
     """
     if type_ is float and value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
+    if type_ is Decimal and value in _INFINITE:
+        return _INFINITE[value]
     if type_ in (datetime, LegacyDate) and isinstance(value, str):
         return _outlying_moment(value, is_date=type_ is LegacyDate)
     raise ValueError("not a value of the column's type")
@@ -150,6 +161,8 @@ def _outlying_moment(value: str, *, is_date: bool) -> OutlyingMoment:
     if match is None:
         raise ValueError("not a date or a moment")
     year = int(match["year"])
+    if is_date and year == _MINUS_INFINITY_OF_SNAPSHOTS:
+        return OutlyingMoment(MINUS_INFINITY)
     if year > (_YEAR_MAX_DATE if is_date else _YEAR_MAX_TIMESTAMP):
         return OutlyingMoment(INFINITY)
     if year < _YEAR_MIN:
@@ -224,12 +237,36 @@ def _hstore(value: Any) -> LegacyHstore:
 def _shape(value: Any) -> LegacyShape:
     if isinstance(value, str):
         return LegacyShape(value)
-    if "wkb" in value or {"x", "y"} <= value.keys():
+    if "extensions" in value:
+        return LegacyShape(_write_shape(value["extensions"], _read_points(value["wkb"])))
+    if {"x", "y"} <= value.keys():
         return LegacyShape(f"({_number(value['x'])},{_number(value['y'])})")
     if "radius" in value:
         center, radius = value["center"], _number(value["radius"])
         return LegacyShape(f"<({_number(center['x'])},{_number(center['y'])}),{radius}>")
     return LegacyShape("{" + ",".join(_number(value[name]) for name in ("a", "b", "c")) + "}")
+
+
+def _read_points(wkb: str) -> list[str]:
+    """Read the points of a line string or of a polygon's one ring, as PostgreSQL prints them."""
+    data = base64.b64decode(wkb, validate=True)
+    (kind,) = struct.unpack_from("<I", data, 1)
+    start = 5 if kind == _LINE_STRING else 9  # a polygon tells its number of rings before
+    (count,) = struct.unpack_from("<I", data, start)
+    numbers = struct.unpack_from(f"<{2 * count}d", data, start + 4)
+    return [
+        f"({_number(x)},{_number(y)})" for x, y in zip(numbers[::2], numbers[1::2], strict=True)
+    ]
+
+
+def _write_shape(extensions: Any, points: list[str]) -> str:
+    kind = extensions["type"]
+    if kind == "box":
+        return f"{points[0]},{points[2]}"
+    if kind == "polygon":
+        return f"({','.join(points[:-1] if len(points) > 1 else points)})"
+    is_open = kind == "lseg" or extensions.get("closed") == "false"
+    return f"[{','.join(points)}]" if is_open else f"({','.join(points)})"
 
 
 def _number(value: Any) -> str:

@@ -6,7 +6,13 @@ import pytest
 
 from legacy_db.column_change import keeps_values
 from legacy_db.definition import Column, Table
-from legacy_db.supported_types import CatalogueType, find_unsupported, is_supported, mirror_type
+from legacy_db.supported_types import (
+    CatalogueType,
+    find_hazards,
+    find_unsupported,
+    is_supported,
+    mirror_type,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,10 @@ from legacy_db.supported_types import CatalogueType, find_unsupported, is_suppor
         (CatalogueType("citext[]", "b", "citext", builtin=False, is_array=True), "text[]"),
         (CatalogueType("hstore", "b", "hstore", builtin=False), "jsonb"),
         (CatalogueType("hstore[]", "b", "hstore", builtin=False, is_array=True), "hstore[]"),
+        (
+            CatalogueType("integer[]", "b", "int4", builtin=True, is_array=True, dimensions=2),
+            "integer[][]",
+        ),
         (CatalogueType("erp.pair", "c", "pair", builtin=False), "erp.pair"),
         (CatalogueType("bit(3)[]", "b", "bit", builtin=True, is_array=True), "bit(3)[]"),
     ],
@@ -53,6 +63,23 @@ def test_columns_that_cannot_come_through_are_named_with_a_reason() -> None:
     ]
     assert len({one.reason for one in refused}) == len(refused)
     assert is_supported("timestamp(3) with time zone[]")
+
+
+def test_arrays_without_a_mark_for_unchanged_values_are_a_hazard() -> None:
+    """The statement that mends it stands beside the reason."""
+    table = Table(
+        "erp",
+        "thing",
+        (
+            Column("id", "integer", nullable=False, attnum=1),
+            Column("days", "date[]", nullable=True, attnum=2),
+            Column("words", "text[]", nullable=True, attnum=3),
+        ),
+        ("id",),
+    )
+    (hazard,) = find_hazards(table)
+    assert hazard.column == "days"
+    assert hazard.advice == 'alter table "erp"."thing" replica identity full'
 
 
 @pytest.mark.parametrize(

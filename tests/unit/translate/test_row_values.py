@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import struct
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -24,6 +26,17 @@ from pipeline.translate.row_values import (
 )
 
 YEAR_MONTHS, DAY, SECOND = 12, 1, 1_000_000
+LINE = (1, 2, 3, 4)
+
+
+def make_shape(name: str, kind: int, numbers: tuple[float, ...], **more: str) -> dict[str, object]:
+    """Make a shape as Debezium writes it: a line string or a polygon in well-known binary."""
+    rings = struct.pack("<I", 1) if kind == 3 else b""
+    count = struct.pack("<I", len(numbers) // 2)
+    points = struct.pack(f"<{len(numbers)}d", *numbers)
+    wkb = b"\x01" + struct.pack("<I", kind) + rings + count + points
+    extensions = {"type": name, **more}
+    return {"wkb": base64.b64encode(wkb).decode(), "srid": None, "extensions": extensions}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +56,11 @@ YEAR_MONTHS, DAY, SECOND = 12, 1, 1_000_000
         (LegacyShape, {"x": 1.5, "y": -2e300, "wkb": "AA==", "srid": None}, "(1.5,-2e+300)"),
         (LegacyShape, {"a": 1.0, "b": 2.0, "c": 3.0}, "{1,2,3}"),
         (LegacyShape, {"center": {"x": 1.0, "y": 2.0}, "radius": 3.0}, "<(1,2),3>"),
+        (LegacyShape, make_shape("lseg", 2, LINE), "[(1,2),(3,4)]"),
+        (LegacyShape, make_shape("path", 2, LINE, closed="true"), "((1,2),(3,4))"),
+        (LegacyShape, make_shape("path", 2, LINE, closed="false"), "[(1,2),(3,4)]"),
+        (LegacyShape, make_shape("box", 3, (3, 4, 3, 2, 1, 2, 1, 4, 3, 4)), "(3,4),(1,2)"),
+        (LegacyShape, make_shape("polygon", 3, (0, 0, 1, 0, 1, 1, 0, 0)), "((0,0),(1,0),(1,1))"),
         (bits_type(1), True, "1"),
         (bits_type(8), base64.b64encode(b"\x0b").decode(), "00001011"),
         (bits_type(33), base64.b64encode(b"\x01").decode(), "0" * 32 + "1"),
@@ -69,6 +87,7 @@ def test_bits_beyond_the_column_are_refused() -> None:
     [
         (LegacyDate, "+999999999-12-31Z", "infinity"),
         (LegacyDate, "-999999999-01-01Z", "-infinity"),
+        (LegacyDate, "+292269055-12-02Z", "-infinity"),
         (LegacyDate, "+5874897-12-31Z", "5874897-12-31"),
         (LegacyDate, "+10000-01-01Z", "10000-01-01"),
         (LegacyDate, "-0043-03-15Z", "0044-03-15 BC"),
@@ -85,6 +104,12 @@ def test_bits_beyond_the_column_are_refused() -> None:
 def test_moments_that_python_cannot_hold_become_text(type_: type, written: str, text: str) -> None:
     """Infinities, years before Christ and from 10000 on come as PostgreSQL prints them."""
     assert decode_outlier(type_, written) == OutlyingMoment(text)
+
+
+def test_numbers_that_are_not_finite_come_by_their_names() -> None:
+    """Debezium names the infinite numerics in its own way, the floats as JSON readers do."""
+    assert decode_outlier(Decimal, "NEGATIVE_INFINITY") == Decimal("-Infinity")
+    assert decode_outlier(float, "-Infinity") == float("-inf")
 
 
 def test_what_is_no_moment_is_refused() -> None:
