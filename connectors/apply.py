@@ -6,25 +6,33 @@ the preflight and Connect's own validation have passed; applying twice changes n
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from connectors.errors import Configuration, Fatal, Unreachable
+import msgspec
+
+from connectors.errors import Configuration
 from connectors.observation import compare_site
 from connectors.options import collect_complaints
-from connectors.plan import Action, Kind, Plan, Severity, State
-from connectors.preflight.finding import list_blockers, refuse_blockers
+from connectors.plan import Action, Change, FieldChange, Kind, Plan, Severity, State
+from connectors.preflight.finding import Weight, list_blockers, refuse_blockers
 from connectors.saved_plan import refuse_moved
-from connectors.seal import open_config, seal_config
+from connectors.seal import FORCED, open_config, seal_config
 from connectors.servers import Servers, open_servers
 from connectors.target import Target, desired_state, resolve_target
+from connectors.waiting import (
+    RUNNING_TIMEOUT_S,
+    describe_states,
+    first_trace_line,
+    has_failed,
+    refuse_failed,
+    wait_until_running,
+)
 from connectors.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from connectors.client import ConnectClient
     from connectors.preflight.finding import Finding
     from connectors.saved_plan import SavedPlan
 
@@ -43,10 +51,6 @@ __all__ = [
     "wait_until_running",
 ]
 
-RUNNING_TIMEOUT_S = 90.0
-STEADY_S = 1.5
-"""A task that fails at once shows RUNNING first: it must stay so for this long."""
-_POLL_S = 0.3
 _RESTING = ("PAUSED", "STOPPED")
 """Somebody made it rest: it is configured, and left so."""
 
@@ -96,6 +100,7 @@ def apply_site(
         refuse_moved(options.saved, plan)
     refuse_refused(plan)
     forced = _judge(target, servers, plan, options, report)
+    plan = _record(plan, forced) if options.force else plan
     validate_connectors(servers, desired, plan)
     configs = {
         name: seal_config(config, forced.get(name, ()))
@@ -130,19 +135,35 @@ def _judge(
     report: Callable[[str], None],
 ) -> dict[str, tuple[str, ...]]:
     """Refuse the preflight's blockers; with `force` give those that each connector records."""
-    blockers = list_blockers(judge_site(target, servers))
+    findings = judge_site(target, servers)
+    blockers = list_blockers(findings)
     accepted = {one for findings in plan.forced.values() for one in findings}
     new = list_blockers(blockers, accepted)
     if not options.force:
         refuse_blockers(new)
     for one in new:
         report(f"FORCED, in spite of: {one.what}: {one.why}")
+    for one in findings:
+        if one.severity is Weight.WARNING:
+            report(f"warning: {one.what}: {one.why}")
     return {
         target.names(module).connector: tuple(
             one.id for one in blockers if one.module in ("", module)
         )
         for module in target.declarations
     }
+
+
+def _record(plan: Plan, forced: Mapping[str, tuple[str, ...]]) -> Plan:
+    """Add the connectors that nothing else changes, and that have a finding to record."""
+    written = {change.name for change in plan.changes if change.kind is Kind.CONNECTOR}
+    changes = list(plan.changes)
+    for name, findings in sorted(forced.items()):
+        before = plan.forced.get(name, ())
+        if name not in written and set(findings) - set(before):
+            field = FieldChange(FORCED, ", ".join(before) or None, ", ".join(sorted(findings)))
+            changes.append(Change(Kind.CONNECTOR, name, Action.UPDATE, (field,)))
+    return msgspec.structs.replace(plan, changes=tuple(changes))
 
 
 def _wait_for_all(
@@ -162,7 +183,7 @@ def _wait_for_all(
             if earlier["connector"]["state"] in _RESTING:
                 work.report(f"{name} stays {earlier['connector']['state']}")
                 continue
-            if _has_failed(earlier):
+            if has_failed(earlier):
                 client.restart(name, only_failed=True)
         awaited = config if name in changed else open_config(config)
         wait_until_running(client, name, awaited, before=earlier, timeout_s=timeout_s)
@@ -193,94 +214,3 @@ def validate_connectors(servers: Servers, desired: State, plan: Plan) -> None:
             ]
     if complaints:
         raise Configuration("not valid, nothing was changed:\n" + "\n".join(complaints))
-
-
-def wait_until_running(
-    client: ConnectClient,
-    name: str,
-    config: Mapping[str, str],
-    *,
-    before: Mapping[str, Any] | None = None,
-    timeout_s: float = RUNNING_TIMEOUT_S,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Wait until the connector and its task run with `config`; Fatal has the trace's first line.
-
-    A failure that is the one of `before`, the status before anything was done, is not yet news;
-    nor is it when a task that was started once more with the config before fails as it did then.
-    """
-    deadline = clock() + timeout_s
-    running_since: float | None = None
-    while clock() < deadline:
-        told = _has_config(client.read_task_configs(name), config)  # first: a status may be older
-        status = client.read_status(name)
-        if status is not None:
-            told = told and bool(status["tasks"])
-            if (told or status["connector"]["state"] == "FAILED") and _is_news(status, before):
-                refuse_failed(name, status)
-            if told and _runs(status):
-                running_since = clock() if running_since is None else running_since
-                if clock() - running_since >= STEADY_S:
-                    return
-            else:
-                running_since = None
-        sleep(_POLL_S)
-    status = client.read_status(name)
-    if status is not None:
-        refuse_failed(name, status)
-    raise Unreachable(
-        f"connector {name} did not run within {timeout_s:g} s; its state is "
-        f"{describe_states(status)}: see Connect's log"
-    )
-
-
-def refuse_failed(name: str, status: Mapping[str, Any]) -> None:
-    """Raise Fatal with the first line of the trace when the connector or a task has failed."""
-    for part, state in _parts(status):
-        if state["state"] == "FAILED":
-            raise Fatal(f"connector {name}: {part} has failed: {first_trace_line(state)}")
-
-
-def first_trace_line(state: Mapping[str, Any]) -> str:
-    """Give a trace's first line, with the innermost cause's; '' without a trace."""
-    lines = str(state.get("trace") or "").strip().splitlines()
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return " <- ".join([*lines[:1], *causes[-1:]])
-
-
-def describe_states(status: Mapping[str, Any] | None) -> str:
-    """Describe the states of a connector and its tasks in few words."""
-    if status is None:
-        return "unknown"
-    return ", ".join(f"{part} {state['state']}" for part, state in _parts(status))
-
-
-def _parts(status: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield "connector", status["connector"]
-    for task in status["tasks"]:
-        yield f"task {task['id']}", task
-
-
-def _has_failed(status: Mapping[str, Any]) -> bool:
-    return any(state["state"] == "FAILED" for _, state in _parts(status))
-
-
-def _is_news(status: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
-    """Tell whether a part fails that did not fail before with the same trace."""
-    known = {} if before is None else dict(_parts(before))
-    return any(
-        state["state"] == "FAILED" and state.get("trace") != known.get(part, {}).get("trace")
-        for part, state in _parts(status)
-    )
-
-
-def _runs(status: Mapping[str, Any]) -> bool:
-    return bool(status["tasks"]) and all(s["state"] == "RUNNING" for _, s in _parts(status))
-
-
-def _has_config(tasks: list[dict[str, str]], config: Mapping[str, str]) -> bool:
-    """Tell whether the tasks were given this config already, not the one before."""
-    return bool(tasks) and all(
-        task.get(key, value) == value for task in tasks for key, value in config.items()
-    )

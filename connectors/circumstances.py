@@ -46,6 +46,8 @@ class Circumstances:
     slots: Mapping[str, SlotState] = field(default_factory=dict)
     beginnings: Mapping[str, Beginning] = field(default_factory=dict)
     """Where each connector that is there would go on."""
+    last_epochs: Mapping[str, int] = field(default_factory=dict)
+    """The epoch of the last record in the change log of each connector that is not there."""
     unbegun: frozenset[str] = frozenset()
     """Connectors that were created, and never started: an apply was interrupted."""
     pending: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors import effects
+from connectors import connector_effects, effects
 from connectors.circumstances import NOTHING_KNOWN
 from connectors.plan import Action, Change, FieldChange, Kind, Plan, Topic
 from connectors.saved_plan import digest_state
@@ -155,14 +155,14 @@ def _compare_connectors(desired: State, observed: State, around: Circumstances) 
     for name, wanted in sorted(desired.connectors.items()):
         there = observed.connectors.get(name)
         if there is None:
-            told = effects.explain_creation(wanted, around)
+            told = connector_effects.explain_creation(wanted, around)
             fields = _differ({}, wanted)
             yield Change(Kind.CONNECTOR, name, Action.CREATE, fields, told)
             continue
         fields = _differ(open_config(there), wanted)
         told = (
-            *(effects.explain_config(name, there, wanted, around) if fields else ()),
-            *effects.explain_standing(name, there, around),
+            *(connector_effects.explain_config(name, there, wanted, around) if fields else ()),
+            *connector_effects.explain_standing(name, there, around),
         )
         if name in around.unbegun:
             fields = (*fields, FieldChange("state", "STOPPED", "RUNNING"))
@@ -171,7 +171,7 @@ def _compare_connectors(desired: State, observed: State, around: Circumstances) 
         if fields:
             yield Change(Kind.CONNECTOR, name, Action.UPDATE, fields, told)
     for name in sorted(set(observed.connectors) - set(desired.connectors)):
-        told = effects.explain_removal(observed.connectors[name], around)
+        told = connector_effects.explain_removal(observed.connectors[name], around)
         yield Change(Kind.CONNECTOR, name, Action.REMOVE, (), told)
 
 
@@ -189,7 +189,7 @@ def _list_snapshots(
         if name in around.unbegun:
             continue
         there, wanted = observed.connectors[name], desired.connectors[name]
-        added = list_included(wanted) - list_included(there)
+        added = list_included(wanted) - list_included(there) - set(desired.tables)
         promised = set(around.pending.get(name, ())) & list_included(wanted)
         for table in sorted({*added, *lost.get(name, ()), *promised}):
             told = effects.explain_snapshot(table, around)
@@ -203,13 +203,15 @@ def _list_leftovers(
 ) -> Iterator[Change]:
     """List what is left of an undeclared module; only a slot does harm while it is there."""
     if left.slot is not None and (destroy or not left.connected):
-        told = effects.explain_leftover_slot(around.slots.get(left.slot))
+        told = connector_effects.explain_leftover_slot(around.slots.get(left.slot))
         yield Change(Kind.SLOT, left.slot, Action.REMOVE, (), told)
     if destroy and left.publication is not None:
         yield Change(Kind.PUBLICATION, left.publication, Action.REMOVE)
     if destroy:
         for topic in left.topics:
-            yield Change(Kind.TOPIC, topic, Action.REMOVE, (), effects.explain_leftover_topic())
+            yield Change(
+                Kind.TOPIC, topic, Action.REMOVE, (), connector_effects.explain_leftover_topic()
+            )
 
 
 def _list(names: tuple[str, ...] | None) -> str | None:

@@ -71,6 +71,7 @@ def read_circumstances(
         sizes=servers.source.measure(target.declarations.values()),
         slots=slots,
         beginnings=beginnings,
+        last_epochs=_read_last_epochs(target, servers, observed),
         unbegun=_find_unbegun(servers, beginnings),
         pending={name: tables for name, tables in pending.items() if tables},
         edited=frozenset(name for name, one in observed.connectors.items() if is_edited(one)),
@@ -94,6 +95,17 @@ def _read_beginnings(target: Target, servers: Servers, observed: State) -> dict[
             judge = servers.source.watch_beginning(declaration, names)
             beginnings[names.connector] = judge(servers.connect.read_offsets(names.connector))
     return beginnings
+
+
+def _read_last_epochs(target: Target, servers: Servers, observed: State) -> dict[str, int]:
+    """Read how far the change logs are of connectors that are declared and not there."""
+    epochs = {}
+    for names in map(target.names, target.declarations):
+        if names.connector not in observed.connectors and names.changes in observed.topics:
+            epoch = servers.topics.read_last_epoch(names.changes)
+            if epoch is not None:
+                epochs[names.connector] = epoch
+    return epochs
 
 
 def _find_unbegun(servers: Servers, beginnings: Mapping[str, Beginning]) -> frozenset[str]:

@@ -104,7 +104,11 @@ class LogReader:
 
     def read_ends(self, topics: Iterable[str]) -> dict[str, LogFacts]:
         """Read the offsets of the logs and when each was written last; absent ones are left out."""
-        partitions = [TopicPartition(topic, 0) for topic in topics]
+        # asked for the offsets of a topic that is not there, the client may wait for its leader
+        known = self._list_topics()
+        partitions = [TopicPartition(topic, 0) for topic in topics if topic in known]
+        if not partitions:
+            return {}
         low = self._list(partitions, _EARLIEST())
         high = self._list(partitions, _LATEST())
         newest = self._list(partitions, _NEWEST())
@@ -113,6 +117,15 @@ class LogReader:
             for topic, (offset, _) in high.items()
             if topic in low
         }
+
+    def _list_topics(self) -> set[str]:
+        try:
+            return set(self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
+        except KafkaException as error:
+            raise Unreachable(
+                f"no Kafka broker answers at {self._servers}: {error.args[0].str()}: is it "
+                "running? (`isthmus status`)"
+            ) from error
 
     def _list(
         self, partitions: list[TopicPartition], spec: OffsetSpec

@@ -186,6 +186,10 @@ def _judge_user(module: BinlogModule, server: BinlogServer) -> Iterator[Finding]
 
 
 def _judge_server_ids(facts: BinlogFacts) -> Iterator[Finding]:
+    """Judge the ids that are known: a replica registers itself, a connector of Debezium's does not.
+
+    So neither the module's own connector is seen there, nor that of another site.
+    """
     taken = {facts.server.server_id: "the server itself"}
     for other in facts.server.replica_ids or ():
         taken.setdefault(other, "another replica")
@@ -193,7 +197,7 @@ def _judge_server_ids(facts: BinlogFacts) -> Iterator[Finding]:
         if module.server_id is None:
             continue
         who = taken.get(module.server_id)
-        if who is not None and not (module.connected and who == "another replica"):
+        if who is not None:
             yield Finding(
                 Weight.BLOCKER,
                 "server_id",

@@ -6,6 +6,8 @@ Enters: a test's site. Leaves: what `python -m connectors` does and says there, 
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -21,6 +23,8 @@ import pytest
 import requests
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
+
+from connectors.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,23 +74,45 @@ class Shop:
         (folder / "shop.yaml").write_text(text)
 
     def run(self, *arguments: str, owner_url: str = "") -> subprocess.CompletedProcess[str]:
-        """Run the script; neither stream may ever hold a password."""
-        environment = {
-            **os.environ,
+        """Run the script's commands in this process; no stream may ever hold a password."""
+        out, err = io.StringIO(), io.StringIO()
+        before = dict(os.environ)
+        os.environ.update(self._environment(owner_url))
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return self._check(
+            subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+        )
+
+    def run_script(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the script as a person does, in a process of its own."""
+        return self._check(
+            subprocess.run(
+                [sys.executable, "-m", "connectors", *arguments],
+                cwd=REPOSITORY,
+                env={**os.environ, **self._environment("")},
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+        )
+
+    def _environment(self, owner_url: str) -> dict[str, str]:
+        return {
             **self.variables,
             "ISTHMUS_DECLARATIONS": str(self.folder / "connectors"),
             "ISTHMUS_SITE_NAME": self.name,
             **({"ISTHMUS_LEGACY_OWNER_URL": owner_url} if owner_url else {}),
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "connectors", *arguments],
-            cwd=REPOSITORY,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+
+    def _check(self, done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
         for password in self.passwords():
             assert password not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

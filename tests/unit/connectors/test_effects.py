@@ -144,7 +144,10 @@ def test_offset_behind_its_slot() -> None:
 
 
 def test_lost_slot() -> None:
-    """A slot whose log the server has removed is refused."""
+    """A slot whose log the server has removed is refused, and one that is gone altogether."""
+    gone = replace(RUNS, slots={}, beginnings={NAME: Beginning(goes_on=True, anchored=False)})
+    (change,) = changes(DESIRED, gone)
+    assert "refused: its replication slot is gone" in texts(change)
     around = replace(RUNS, slots={SLOT.name: replace(SLOT, lost=True)})
     (change,) = changes(DESIRED, around)
     assert change.effects[0].severity is Severity.REFUSED
@@ -164,6 +167,17 @@ def test_connector_deleted_behind_our_back() -> None:
     (change,) = changes(replace(DESIRED, connectors={}))
     assert change.action is Action.CREATE
     assert "keeps 2.0 MB of log: it was deleted behind our back" in texts(change)
+
+
+def test_beginning_anew_needs_a_higher_epoch() -> None:
+    """Without its slot a connector begins anew: in the epoch of its change log that is refused."""
+    around = Circumstances(last_epochs={NAME: 1})
+    (change,) = changes(replace(DESIRED, connectors={}, publications={}), around)[-1:]
+    assert "refused: it would begin anew, for its slot is gone, in epoch 1" in texts(change)
+    assert "set epoch: 2 in the declaration of sales" in texts(change)
+    higher = configured(transforms_epoch_value_literal="2")
+    (change,) = changes(replace(higher, connectors={}), around, higher)
+    assert "info: reads every row of erp.ord_hdr,erp.ord_lin once" in texts(change)
 
 
 @pytest.mark.parametrize(

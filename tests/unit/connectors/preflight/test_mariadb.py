@@ -87,11 +87,13 @@ def test_a_server_without_gtid_strict_mode() -> None:
     assert set(find(of_server(gtid_strict=None))) == {"snapshot"}
 
 
-def test_a_running_connector_is_itself_a_replica() -> None:
-    """Its own registration is no clash; that of the server itself, or of two modules, is."""
+def test_server_ids_of_replicas_and_modules() -> None:
+    """An id that a replica has registered, or that two modules have, is a clash; others are not."""
     running = of_module(connected=True)
+    others = replace(running, server=replace(SERVER, replica_ids=frozenset({7, 8})))
+    assert find(others) == {}
     taken = replace(running, server=replace(SERVER, replica_ids=frozenset({1_000_001})))
-    assert find(taken) == {}
+    assert "is that of another replica" in find(taken)["server_id"].what
     twice = replace(running, modules=(*running.modules, replace(MODULE, module="more")))
     assert "is that of module 'sales'" in find(twice)["server_id"].what
 
