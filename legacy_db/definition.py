@@ -183,6 +183,8 @@ def leave_columns_out(table: Table, patterns: Iterable[re.Pattern[str]]) -> Tabl
 def _make_column(name: str, *facts: Any) -> Column:
     attnum, nullable, _, native, text, kind, bare, builtin, is_array, dims, missing, filled = facts
     type_ = mirror_type(CatalogueType(text, kind, bare, builtin, is_array, dims))
+    if bare == "hstore":
+        native = text  # of a domain, too: its values are written as hstore's are
     return Column(
         name,
         type_,

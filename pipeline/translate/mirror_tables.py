@@ -76,9 +76,10 @@ class MirrorTables:
 
     def open(self, hub: psycopg.Connection[Any]) -> dict[str, TableCodec]:
         """Make or alter the mirror tables, and return the codecs by table."""
-        definitions, fresh = self._read(hub)
         with hub.transaction():
             hub.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            # under the lock: whoever follows later has not read earlier
+            definitions, fresh = self._read(hub)
             for table in definitions.values():
                 # what was kept may be older than what another module's translator followed
                 if fresh or not has_mirror(hub, table):
