@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from psycopg.types.json import Jsonb
+
+from pipeline.translate.row_values import encode_special
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -130,4 +132,4 @@ def advance_emission(
 
 
 def _dump_keys(keys: Any) -> str:
-    return json.dumps(keys, default=str)  # decimals and dates of a key are kept as text
+    return msgspec.json.encode(keys, enc_hook=encode_special).decode()  # as codecs read keys

@@ -17,6 +17,7 @@ from adapters.event import EventKind, IntegrationEvent, make_event_id
 from adapters.position import Sequence
 from adapters.serde import Decoder, Encoder
 from pipeline.errors import Fatal, Poison
+from pipeline.translate.row_values import encode_special
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -249,7 +250,7 @@ class EventMaker:
         outcome.letters[name] = Letter(
             aggregate=name[0],
             subject=name[1],
-            root_key=msgspec.json.encode(target.root_key),
+            root_key=msgspec.json.encode(target.root_key, enc_hook=encode_special),
             type=target.adapter.contract,
             sequence=str(Sequence(moment.epoch, moment.lsn, moment.revision)),
             failure=failure,
@@ -315,5 +316,5 @@ def _encode_rows(rows: AggregateRows) -> bytes | None:
 
 def _encode_payload(document: Any) -> bytes | None:
     """Encode what a letter is about as JSON; a huge one is left out: the mirror has it."""
-    payload = msgspec.json.encode(document)
+    payload = msgspec.json.encode(document, enc_hook=encode_special)
     return payload if len(payload) <= _LETTER_PAYLOAD_BYTES_MAX else None

@@ -133,6 +133,15 @@ def decode_special(type_: type, value: Any) -> Any:
     return decode(value)
 
 
+def encode_special(value: Any) -> str:
+    """Encode a value of the types above for JSON; msgspec calls this for them."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
 def decode_outlier(type_: type, value: Any) -> Any:
     """Decode a value that the type itself can't hold, or that JSON writes as text; else ValueError.
 

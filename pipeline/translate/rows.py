@@ -26,6 +26,7 @@ from pipeline.translate.row_values import (
     canonical_text,
     decode_outlier,
     decode_special,
+    encode_special,
 )
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ class TableCodec:
 
 def encode_json_key(key: Key) -> bytes:
     """Encode a key as a JSON array; equal keys give equal bytes."""
-    return msgspec.json.encode(key)
+    return msgspec.json.encode(key, enc_hook=encode_special)
 
 
 def _refuse_table(table: Table) -> None:

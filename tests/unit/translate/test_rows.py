@@ -16,7 +16,7 @@ from adapters.envelope import UNAVAILABLE
 from legacy_db.definition import Column, Table
 from pipeline.errors import Configuration, Poison
 from pipeline.translate.row_values import OutlyingMoment
-from pipeline.translate.rows import COLUMNS_MAX, TableCodec
+from pipeline.translate.rows import COLUMNS_MAX, TableCodec, encode_json_key
 
 
 def make_codec(
@@ -56,6 +56,28 @@ def test_a_moment_that_python_cannot_hold_does_not_hide_the_others() -> None:
     assert row.x != row.x
     assert codec.decode_key(encode(k="+999999999-12-31Z")) == ("infinity",)
     assert codec.decode_json_key(b'["infinity"]') == ("infinity",)
+
+
+def test_keys_of_every_type_are_kept_as_json() -> None:
+    """Requests and letters keep keys as JSON: the codec reads back what it decoded."""
+    written = {
+        "d": ("date", "2026-02-02Z"),
+        "o": ("date", "+999999999-12-31Z"),
+        "t": ("time without time zone", "12:00:00Z"),
+        "z": ("timestamp with time zone", "2026-02-02T00:00:00.5Z"),
+        "n": ("numeric(5,2)", "1.50"),
+        "b": ("bytea", "AP8="),
+        "i": ("interval", "P0Y0M1DT0H0M0S"),
+        "f": ("bit(4)", "BQ=="),
+        "u": ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    }
+    columns = tuple(
+        Column(name, type_, nullable=False, attnum=number)
+        for number, (name, (type_, _)) in enumerate(written.items(), 1)
+    )
+    codec = TableCodec(Table("erp", "thing", columns, tuple(written)))
+    key = codec.decode_key(encode(**{name: value for name, (_, value) in written.items()}))
+    assert codec.decode_json_key(encode_json_key(key)) == key
 
 
 def test_a_value_that_does_not_fit_names_its_column_and_nothing_of_it() -> None:
