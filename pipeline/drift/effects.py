@@ -54,6 +54,15 @@ class Effects:
     breaks: bool = False
 
 
+_OF_COLUMNS = frozenset(
+    {
+        *(ChangeKind.DROP_COLUMN, ChangeKind.RENAME_COLUMN, ChangeKind.RETYPE_COLUMN),
+        *(ChangeKind.SET_NOT_NULL, ChangeKind.DROP_NOT_NULL),
+    }
+)
+"""Changes of columns that must be there."""
+
+
 @dataclass(slots=True)
 class _Fields:
     """The fields of a contract that a column shows in; none may mean that nobody could see."""
@@ -70,6 +79,9 @@ def find_effects(change: TableChange, landscape: Landscape) -> Effects:
         if change.kind is ChangeKind.CREATE_TABLE:
             text = "a new table is captured once a declaration names it"
         return Effects(change, None, mirror=text)
+    known = landscape.types.get(change.table, {})
+    if change.kind in _OF_COLUMNS and change.column not in known:
+        return Effects(change, module, mirror=f"{change.table} has no column {change.column}")
     used = [usage for usage in landscape.usages if _concerns(usage, change)]
     breaking = _how_it_breaks(change, landscape, used)
     touched = [*_adapters(change, used, breaking)] if breaking is not Breaking.NOTHING else []

@@ -198,7 +198,8 @@ class Translation:
     """What is made of a run of transactions, before it is written.
 
     With `only`, events are made of these aggregates alone (a huge transaction comes in parts).
-    `watched` are changed rows that aggregates look up, by (module, aggregate, looked-up table).
+    `watched` are changed rows that aggregates look up, by (module, aggregate, looked-up table);
+    `unmirrored` how many rows of each table did not fit it.
     """
 
     roles: Roles
@@ -208,6 +209,7 @@ class Translation:
     only: Collection[Name] | None = None
     watched: dict[tuple[str, str, str], set[Key]] = field(default_factory=dict)
     truncated: set[str] = field(default_factory=set)
+    unmirrored: dict[str, int] = field(default_factory=dict)
     _states: dict[Name, State | Failure | None] = field(default_factory=dict)
 
     def apply(self, transaction: DecodedTransaction) -> None:
@@ -270,6 +272,8 @@ class Translation:
         if failure is None:
             self.rows.write(write.table, key, row)
             self._watch(write.table, key, old, row)
+        else:
+            self.unmirrored[write.table] = self.unmirrored.get(write.table, 0) + 1
 
     def _complete(self, write: RowWrite, old: Row | None) -> tuple[Row | None, Failure | None]:
         """Fill what was not sent from the row before, or from the row under its key before."""

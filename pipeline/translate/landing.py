@@ -70,6 +70,11 @@ class Landing:
         for table in sorted(translation.truncated):
             self._request_truncated(table)
             self.mirror.truncate(table)
+        self.facts.done += [
+            f"{count} rows of {table} did not fit its definition and are not in the mirror: take a "
+            "snapshot of the table again"
+            for table, count in translation.unmirrored.items()
+        ]
         for table, rows in translation.rows.dirty.items():
             self.mirror.merge(table, rows, moment.epoch, moment.lsn)
         for (module, aggregate, table), keys in translation.watched.items():

@@ -150,6 +150,12 @@ def test_what_nobody_uses_touches_nothing(landscape: Landscape, ddl: str) -> Non
     assert effects.mirror
 
 
+def test_a_column_that_is_not_there_is_named(landscape: Landscape) -> None:
+    """A slip of the pen does not look like a harmless change."""
+    effects = find(landscape, "alter table ord_hdr drop column totl_amt")
+    assert effects.mirror == "ord_hdr has no column totl_amt"
+
+
 def test_an_added_column_names_the_order_of_rolling_it_out(landscape: Landscape) -> None:
     """Contract, regions, ALTER, adapter: each step finds what it needs."""
     steps = find(landscape, "alter table ord_hdr add column vat numeric(5,2)").rollout
