@@ -64,6 +64,8 @@ class BinlogEngine:
             "database.include.list": re.escape(declaration.database),
             "table.include.list": list_tables(self, declaration),
             **keep_history(names, brokers),
+            # or years below 100 would become 19xx and 20xx
+            "enable.time.adjuster": "false",
             # BIGINT UNSIGNED beyond 2^63 would come out negative as a long
             "bigint.unsigned.handling.mode": "precise",
             # the one decimal that Debezium does not give as text: a JSON number, not base64

@@ -6,7 +6,8 @@ that gives an equal value out of the mirror. The list of types is legacy_db's.
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -24,6 +25,8 @@ from pipeline.translate.row_values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from legacy_db.definition import Column, Table
 
 _LOADED: dict[str, type] = {
@@ -57,6 +60,8 @@ _AS_TEXT: dict[str, type] = {
     **dict.fromkeys(("tstzmultirange", "tsquery", "pg_lsn"), LegacyOpaque),
 }
 _MOMENT = "timestamp without time zone"
+_MARIADB_TIMESTAMP = re.compile(r"timestamp(\(\d\))?")
+ZERO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def python_types(table: Table) -> list[Any]:
@@ -67,6 +72,18 @@ def python_types(table: Table) -> list[Any]:
             f"be mirrored: {refused.reason}; {refused.advice}"
         )
     return [_python_type(column) for column in table.columns]
+
+
+def zero_moments(table: Table, attributes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the attributes of MariaDB's columns `TIMESTAMP NULL`.
+
+    A change tells 0000-00-00 as 1970-01-01 there, which such a column never holds; a snapshot null.
+    """
+    return tuple(
+        attributes[column.name]
+        for column in table.columns
+        if column.nullable and _MARIADB_TIMESTAMP.fullmatch(column.native or "")
+    )
 
 
 def load_expression(quoted: str, column: Column) -> str:

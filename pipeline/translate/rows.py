@@ -18,7 +18,13 @@ import msgspec
 
 from adapters.envelope import UNAVAILABLE
 from pipeline.errors import Configuration, Poison
-from pipeline.translate.row_types import element_type, load_expression, python_types
+from pipeline.translate.row_types import (
+    ZERO_MOMENT,
+    element_type,
+    load_expression,
+    python_types,
+    zero_moments,
+)
 from pipeline.translate.row_values import (
     LegacyDate,
     LegacyHstore,
@@ -96,6 +102,7 @@ class TableCodec:
         )
         self.key_of = self.getter(table.key)
         self.key_positions = tuple(self.columns.index(name) for name in table.key)
+        self._zero_moments = zero_moments(table, self.attributes)
         self._decoder = msgspec.json.Decoder(self.row_type, dec_hook=decode_special)
         self._key_types = [self.types[position] for position in self.key_positions]
         key_type = msgspec.defstruct(
@@ -116,13 +123,19 @@ class TableCodec:
     def decode(self, raw: bytes) -> Row:
         """Decode an image that has every column; Poison names the column that does not fit."""
         try:
-            return self._decoder.decode(raw)
+            row = self._decoder.decode(raw)
         except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
             document = self._parse(raw)
             if not self._is_whole(document):
                 message = f"table {self.name}: a row that does not fit: {_short(error)}"
                 raise Poison(message) from error
-        return self.row_type(*self._convert(document))
+            row = self.row_type(*self._convert(document))
+        return self._null_zeros(row) if self._zero_moments else row
+
+    def _null_zeros(self, row: Row) -> Row:
+        """Take MariaDB's zero timestamps for null, as its snapshots do."""
+        zeros = {name: None for name in self._zero_moments if getattr(row, name) == ZERO_MOMENT}
+        return msgspec.structs.replace(row, **zeros) if zeros else row
 
     def decode_partly(self, raw: bytes, *, lenient: bool) -> tuple[Row, Gaps]:
         """Decode an image in which columns have no value; say which.
@@ -142,7 +155,7 @@ class TableCodec:
             elif _is_unavailable(document[column], type_):
                 unavailable.add(self.attributes[column])
                 document[column] = None
-        row = self.row_type(*self._convert(document, lenient=lenient))
+        row = self._null_zeros(self.row_type(*self._convert(document, lenient=lenient)))
         return row, Gaps(frozenset(unavailable), frozenset(absent))
 
     def _take_former_names(self, document: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ class MariaDBSite(LiveSite):
     ) -> None:
         self.server, self.connect, self.database = server, connect, name
         with closing(server.open_session()) as admin:
-            admin.execute(f"create database {name}")
+            admin.execute(f"create database {name} character set utf8mb4")
         self.owner = server.open_session(name)
         for statement in (BARRIER_DDL, *ddl):
             self.owner.execute(statement)

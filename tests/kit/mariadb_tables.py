@@ -19,7 +19,7 @@ DDL = (
     """
     create table part (
       code varchar(20) character set latin1 primary key, made date, at time(3), doc json,
-      raw varbinary(20), pic blob, ratio float, made_in year, state char(3), other_id uuid
+      raw varbinary(20), pic blob, ratio float, made_in year, state char(3), seen timestamp null
     )""",
 )
 SEED = (
@@ -31,6 +31,6 @@ SEED = (
     """
     insert into part values
       ('é', '2026-02-03', '04:05:06.5', '{"a": 1.50}', x'00ff', x'', 1.1, 2026, 'ab',
-       '123e4567-e89b-12d3-a456-426614174000'),
+       '2026-02-03 04:05:06'),
       ('none', null, null, null, null, null, null, null, null, null)""",
 )
