@@ -42,6 +42,7 @@ _UNTOLD = frozenset(
         "signal.kafka.poll.timeout.ms",
         "signal.file",
         "notification.sink.topic.name",
+        "unavailable.value.placeholder",  # told by PostgreSQL's and Oracle's connectors alone
     }
 )
 _FREE = re.compile(
