@@ -1,7 +1,7 @@
 """Runs a script on the real programs: MariaDB, Debezium in Connect, Kafka.
 
 Enters: a server, a worker and a script. Leaves: the whole change log. The connector's
-configuration is what the product makes for PostgreSQL, with the engine's part changed.
+configuration is what the product makes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from pipeline.local_stack.ports import HOST
 
 POLL_SECONDS = 0.05
 _NEVER_MS = 3_600_000
-_POSTGRESQL_ONLY = ("plugin.name", "slot.name", "publication.", "publish.", "heartbeat.action.")
 ONE_BY_ONE = {"max.batch.size": "1", "max.queue.size": "2"}
 BY_TWENTY = {"max.batch.size": "20", "max.queue.size": "40"}
 """A transaction in Kafka for every 20 records: 6,000 take seconds, and a kill comes in between."""
@@ -190,7 +189,7 @@ class RealMariaDB:
     def _make_config(self) -> dict[str, str]:
         declaration = Declaration(
             module=MODULE,
-            engine="postgresql",
+            engine="mariadb",
             host=HOST,
             port=self._server.port,
             database=self.database,
@@ -200,15 +199,10 @@ class RealMariaDB:
             tables=MODULE_TABLES,
             heartbeat=Heartbeat(interval_ms=_NEVER_MS),
         )
-        config = build_config(declaration, self.names.site)
         return {
-            **{key: value for key, value in config.items() if not key.startswith(_POSTGRESQL_ONLY)},
-            "connector.class": "io.debezium.connector.mariadb.MariaDbConnector",
-            "database.include.list": self.database,
+            **build_config(declaration, self.names.site, brokers=self._brokers),
             "database.server.id": str(secrets.randbelow(2**31) + 1000),
             "database.ssl.mode": "disable",
-            "schema.history.internal.kafka.bootstrap.servers": self._brokers,
-            "schema.history.internal.kafka.topic": f"{self.names.site}.history",
             **self._config,
         }
 

@@ -90,7 +90,7 @@ def test_connect_killed_within_a_transaction(running: MariaDBSite) -> None:
     read_records(
         running.settings.bootstrap_servers,
         names.changes,
-        lambda record: b'"total_order":1000,' in record.value and b"100999" in record.value,
+        lambda record: b'"total_order":1000,' in record.value and b"101000" in record.value,
     )
     running.connect.kill()
     running.legacy("update ord set note = 'while it was down' where id = 1")

@@ -10,7 +10,8 @@ from fidelity_log import assert_equal
 from fidelity_mariadb_log import normalise_mariadb
 from fidelity_mariadb_model import ModelMariaDB
 from fidelity_mariadb_real import BY_TWENTY, ONE_BY_ONE, RealMariaDB
-from fidelity_mariadb_script import KILLED, RESTARTED, RESTARTS, SCRIPTS
+from fidelity_mariadb_rows import assemble, list_rows
+from fidelity_mariadb_script import KILLED, MODULE_TABLES, RESTARTED, RESTARTS, SCRIPTS
 from mariadb_connect import MariaDBConnect
 from mariadb_packages import MissingMariaDB, find_mariadb
 from mariadb_server import MariaDBServer
@@ -18,6 +19,8 @@ from mariadb_server import MariaDBServer
 from pipeline.local_stack.stack import LocalStack
 
 SKIPPED = "Initial Snapshot: SKIPPED"
+WITHIN = (6, 7, 8, 10)
+"""Places behind a row of a transaction; behind the first, a moved row's new image is not sent."""
 Connected = Callable[..., RealMariaDB]
 
 
@@ -62,10 +65,17 @@ def find_stream(log: list[dict[str, Any]]) -> int:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_known_cases(name: str, real: Connected) -> None:
-    """Several sessions' transactions, moved keys, savepoints, TRUNCATE give the model's log."""
+    """Several sessions' transactions, moved keys, savepoints, TRUNCATE give the model's log.
+
+    Assembled, it gives the model's rows.
+    """
     site = real()
-    found = normalise_mariadb(site.run(SCRIPTS[name]), site.database)
-    assert_equal(found, ModelMariaDB(site.names.site).foretell(SCRIPTS[name]))
+    log = site.run(SCRIPTS[name])
+    model = ModelMariaDB(site.names.site)
+    assert_equal(normalise_mariadb(log, site.database), model.foretell(SCRIPTS[name]))
+    rows, doubts = assemble(log, site.database, MODULE_TABLES)
+    assert rows == list_rows(model)
+    assert doubts == []
 
 
 def test_connect_killed(real: Connected) -> None:
@@ -75,12 +85,17 @@ def test_connect_killed(real: Connected) -> None:
     behind the same one.
     """
     site = real(BY_TWENTY)
-    found = normalise_mariadb(site.run(KILLED), site.database)
+    log = site.run(KILLED)
+    found = normalise_mariadb(log, site.database)
     kinds = [one["kind"] for one in found]
     assert kinds.count(SKIPPED) == 1
     place = kinds.index(SKIPPED) - find_stream(found)
-    assert_equal(found, ModelMariaDB(site.names.site).foretell(KILLED, place))
+    model = ModelMariaDB(site.names.site)
+    assert_equal(found, model.foretell(KILLED, place))
     assert kinds.count("BEGIN") == kinds.count("END") + 1  # it was cut within a transaction
+    rows, doubts = assemble(log, site.database, MODULE_TABLES)
+    assert rows == list_rows(model)
+    assert len(doubts) == 1
 
 
 def test_restarts(real: Connected) -> None:
@@ -93,5 +108,8 @@ def test_restarts(real: Connected) -> None:
         behind = len(log) - 16 + place
         written = site.restart_at(*offsets[behind - 1])
         found = normalise_mariadb([*log[:behind], *written], site.database)
-        expected = ModelMariaDB(site.names.site).foretell(RESTARTED, place)
-        assert_equal(found, expected)
+        model = ModelMariaDB(site.names.site)
+        assert_equal(found, model.foretell(RESTARTED, place))
+        rows, doubts = assemble([*log[:behind], *written], site.database, MODULE_TABLES)
+        assert rows == list_rows(model)
+        assert len(doubts) == (place in WITHIN)
