@@ -126,6 +126,7 @@ class MariaDBLog:
             self._begin_again(opened, offset)
             return []
         steps = [] if opened is None else self._leave_endless(opened, offset)
+        steps += self._doubt_domain(record, offset)
         passed = self._has_passed(record, offset)
         self._open = BinlogTransaction(domain, sequence, passed=passed)
         self.resume_offset, self._stored_open, self._changes = offset, None, []
@@ -155,6 +156,18 @@ class MariaDBLog:
                 f"server's: a filtered replica, gtid_seq_no set by hand); {_AGAIN}"
             )
         return True
+
+    def _doubt_domain(self, record: GtidBegin, offset: int) -> list[Step]:
+        """Doubt what stands before the first transaction of a domain that none was known of."""
+        domain, sequence = record.gtid
+        known = self._binlog.sequences
+        if not known or domain in known or sequence == 1:
+            return []
+        reason = (
+            f"GTID domain {domain} appears for the first time, with transaction {sequence}: "
+            "whether others came before it is not known"
+        )
+        return [Doubt(sequence, self.state.lsn, offset, reason)]
 
     def _refuse_reset(self, opened: BinlogTransaction, row: RowChange, offset: int) -> None:
         """Refuse what can't be a repetition: it is newer than all that was read before.

@@ -10,7 +10,7 @@ from fidelity_script import SCHEMA, Script, step
 from legacy_db.definition import Column, Table
 
 MODULE = "shop"
-MODULE_TABLES = ("item", "line", "barrier")
+MODULE_TABLES = ("barrier", "item", "line")
 OTHER_TABLE = "other"
 LAST_ID = 999
 ENDS_SCRIPT = b'{"id":%d}' % LAST_ID

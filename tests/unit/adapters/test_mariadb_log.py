@@ -82,11 +82,12 @@ def test_transactions_of_other_tables_count() -> None:
 
 
 def test_each_domain_has_numbers_of_its_own() -> None:
-    """Two domains interleave without a hole."""
+    """Two domains interleave without a hole; one that begins in the middle leaves a doubt."""
     entries = [make_entry(7), make_entry(70, ROW, domain="3"), make_entry(8, ROW)]
     log = make_log()
-    assert len(feed(log, write(*entries))) == 2
-    assert log.stored_state().binlog == BinlogState({"0": 8, "3": 70}, 1_000_002)
+    steps = feed(log, write(*entries, make_entry(1, domain="4"), make_entry(71, domain="3")))
+    assert [type(step) for step in steps] == [Doubt, Transaction, Transaction]
+    assert log.stored_state().binlog == BinlogState({"0": 8, "3": 71, "4": 1}, 1_000_002)
 
 
 def test_a_transaction_that_comes_again_is_skipped() -> None:
