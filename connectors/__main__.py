@@ -12,7 +12,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors import commands, plan_commands, status_commands
+from connectors import (
+    commands,
+    offset_commands,
+    plan_commands,
+    snapshot_commands,
+    status_commands,
+)
 from connectors.apply import Options
 from connectors.declaration import load_declarations
 from connectors.errors import Configuration, IsthmusError, Unreachable
@@ -65,9 +71,33 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one return per 
         case "delete":
             return commands.delete(target, options.name, destroy_slot=options.destroy_slot)
         case "offsets":
-            return commands.offsets(target, names, as_json=options.json)
+            return _run_offsets(target, options)
+        case "snapshot":
+            return snapshot_commands.read_table(
+                target,
+                options.table,
+                module=options.module,
+                where=options.where,
+                wait=not options.no_wait,
+            )
         case state:
             return commands.change_state(target, names, state)
+
+
+def _run_offsets(target: Target, options: argparse.Namespace) -> int:
+    what, names = options.what, options.names
+    if what == "show":
+        return commands.offsets(target, names, as_json=options.json)
+    needed = {"export": 2, "reset": 1, "set": 2}[what]
+    if len(names) != needed:
+        raise Configuration(f"offsets {what} needs a module{' and a file' * (needed > 1)}")
+    if what == "export":
+        return offset_commands.export(target, names[0], names[1])
+    ask = offset_commands.find_asker()
+    if what == "reset":
+        return offset_commands.reset(target, names[0], yes=options.yes, ask=ask)
+    file = Path(names[1])
+    return offset_commands.set_offsets(target, names[0], file, yes=options.yes, ask=ask)
 
 
 def _read_target(options: argparse.Namespace) -> Target:
@@ -122,9 +152,15 @@ def _build_parser() -> argparse.ArgumentParser:
             "names", nargs="*", help="modules; all if none"
         )
     restart.add_argument("names", nargs="*", help="modules; all if none")
-    offsets = add("offsets", "show source offsets")
-    offsets.add_argument("what", choices=["show"])
-    offsets.add_argument("names", nargs="*", help="modules; all if none")
+    offsets = add("offsets", "show, export, reset or set source offsets")
+    offsets.add_argument("what", choices=["show", "export", "reset", "set"])
+    offsets.add_argument("names", nargs="*", help="modules; or one module and a file")
+    offsets.add_argument("--yes", action="store_true", help="do it without asking")
+    snapshot = add("snapshot", "read a table again while everything else goes on")
+    snapshot.add_argument("table")
+    snapshot.add_argument("--module", help="the table's module, where several have it")
+    snapshot.add_argument("--where", help="only rows for which this SQL condition holds")
+    snapshot.add_argument("--no-wait", action="store_true", help="ask, and do not wait for it")
     return parser
 
 

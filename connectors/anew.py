@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors import operate
+import psycopg
+
+from connectors import database, operate
 from connectors.apply import apply_site
 from connectors.declaration import SNAPSHOTS
+from connectors.engines.postgresql import PostgreSQL
 from connectors.errors import Configuration, Fatal
 
 if TYPE_CHECKING:
@@ -54,16 +57,31 @@ def needed_epoch(target: Target, servers: Servers, module: str) -> int | None:
 
 
 def begin_anew(
-    target: Target, servers: Servers, module: str, *, report: Callable[[str], None]
+    target: Target,
+    servers: Servers,
+    module: str,
+    *,
+    report: Callable[[str], None],
+    read_secret: Callable[[str], str | None],
 ) -> None:
-    """Stop the connector, forget its offsets and its slot, and apply it under its new epoch."""
+    """Stop the connector, forget its offsets and its slot, and apply it under its new epoch.
+
+    The owner may lack the right to drop a slot: then the capture role does, where `read_secret`
+    knows what its password refers to.
+    """
     client, names = servers.connect, target.names(module)
     config = client.read_config(names.connector)
     if config is not None:
         operate.change_state(client, names.connector, "stop")
         client.delete_offsets(names.connector)
         report(f"stopped {names.connector} and forgot its offsets")
-    if not operate.drop_slot(servers, names.slot, report):
+    declaration = target.declarations[module]
+
+    def drop_as_capture(slot: str) -> bool:
+        return _drop_as_capture(declaration, slot, read_secret(declaration.password))
+
+    has_slots = declaration.engine == PostgreSQL.name
+    if has_slots and not operate.drop_slot(servers, names.slot, report, drop_as_capture):
         raise Fatal(
             f"replication slot {names.slot} must be dropped as told above; then run this again: it "
             "goes on from here"
@@ -71,6 +89,25 @@ def begin_anew(
     if config is not None:
         operate.delete(client, names.connector)
     apply_site(target, servers, report=report)
+
+
+def _drop_as_capture(declaration: Declaration, slot: str, password: str | None) -> bool:
+    """Drop a slot with the rights of the capture role; False where that can't be tried."""
+    if password is None:
+        return False
+    try:
+        with psycopg.connect(
+            host=declaration.host,
+            port=declaration.port,
+            dbname=declaration.database,
+            user=declaration.user,
+            password=password,
+            autocommit=True,
+            connect_timeout=database.CONNECT_TIMEOUT_S,
+        ) as connection:
+            return database.drop_slot(connection, slot)
+    except psycopg.OperationalError:
+        return False  # it is Connect's view of the database, which may not be ours
 
 
 def raise_epoch(path: Path, epoch: int) -> None:

@@ -55,7 +55,9 @@ def is_running(fact: dict[str, Any]) -> bool:
     return bool(fact["tasks"]) and set(states) == {"RUNNING"}
 
 
-def change_state(client: ConnectClient, name: str, state: str) -> None:
+def change_state(
+    client: ConnectClient, name: str, state: str, *, timeout_s: float = WAIT_S
+) -> None:
     """Ask for `pause`, `resume` or `stop` and wait until connector and tasks are so."""
     client.change_state(name, state)
     wanted = STATES[state]
@@ -69,7 +71,11 @@ def change_state(client: ConnectClient, name: str, state: str) -> None:
         parts = [status["connector"], *status["tasks"]]
         return all(part["state"] == wanted for part in parts)
 
-    _wait(reached, lambda: f"{name} to be {wanted} ({describe_states(client.read_status(name))})")
+    _wait(
+        reached,
+        lambda: f"{name} to be {wanted} ({describe_states(client.read_status(name))})",
+        timeout_s=timeout_s,
+    )
 
 
 def delete(client: ConnectClient, name: str) -> bool:
@@ -100,8 +106,16 @@ def delete_with_slot(
     report(f"raise the epoch of {names.module} in its declaration before applying it again")
 
 
-def drop_slot(servers: Servers, slot: str, report: Callable[[str], None]) -> bool:
-    """Drop a slot once nobody reads it; False when the owner may not: the SQL is told."""
+def drop_slot(
+    servers: Servers,
+    slot: str,
+    report: Callable[[str], None],
+    other: Callable[[str], bool] = lambda _slot: False,
+) -> bool:
+    """Drop a slot once nobody reads it; False when nobody here may: the SQL is told.
+
+    `other` tries it where the owner lacks the right, and says whether it has.
+    """
 
     def inactive() -> bool:
         found = database.read_slots(servers.owner, [slot]).get(slot)
@@ -110,7 +124,7 @@ def drop_slot(servers: Servers, slot: str, report: Callable[[str], None]) -> boo
     _wait(inactive, lambda: f"replication slot {slot} to be inactive")
     if not database.read_slots(servers.owner, [slot]):
         return True
-    if database.drop_slot(servers.owner, slot):
+    if database.drop_slot(servers.owner, slot) or other(slot):
         report(f"dropped replication slot {slot}")
         return True
     report(

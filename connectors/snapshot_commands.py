@@ -125,6 +125,7 @@ def read_anew(
     reload: Callable[[], Target],
     confirm: Callable[[str], None],
     set_bound: Callable[[], None],
+    read_secret: Callable[[str], str | None],
 ) -> int:
     """Read a whole module again under a new epoch; the translator sweeps what is not there.
 
@@ -151,7 +152,7 @@ def read_anew(
             say(f"{path}: epoch: {epoch}")
             target = reload()
         set_bound()
-        begin_anew(target, servers, module, report=say)
+        begin_anew(target, servers, module, report=say, read_secret=read_secret)
     say(f"{module} is read again: `isthmus connectors status --watch` tells how far it is")
     return 0
 

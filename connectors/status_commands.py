@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from connectors.target import Target
 
 WATCH_S = 2.0
-_STATE_STYLES = {"RUNNING": "green", "FAILED": "bold red", "MISSING": "bold red"}
+_STATE_STYLES = {"RUNNING": "green", "MISSING": "bold red"}
 _STYLES = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
 
 
@@ -88,9 +88,11 @@ def _watch(
 
 def render(found: Sequence[Status]) -> RenderableType:
     """Build what a person reads: a line per connector, its snapshot, then what is wrong."""
-    table = Table("connector", "state", "task")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for header in ("connector", "state"):
+        table.add_column(header, no_wrap=True)
     for header in ("lag", "lag s", "slot keeps", "last event s", "translator"):
-        table.add_column(header, justify="right")
+        table.add_column(header, no_wrap=True, justify="right")
     for one in found:
         table.add_row(*_make_row(one))
     parts: list[RenderableType] = [table]
@@ -107,17 +109,17 @@ def render(found: Sequence[Status]) -> RenderableType:
 def _make_row(one: Status) -> list[Text | str]:
     connector, facts = one.connector, one.facts
     source = None if facts is None else facts.source
-    tasks = ", ".join(part.state for part in connector.parts[1:]) or "-"
+    tasks = {part.state for part in connector.parts[1:]} - {connector.state}
+    state = ", task ".join([connector.state, *sorted(tasks)])
     lag = one.translator_lag
     return [
         connector.name if facts is not None else f"{connector.name} (not declared)",
-        Text(connector.state, _STATE_STYLES.get(connector.state, "yellow")),
-        Text(tasks, _STATE_STYLES.get(tasks, "yellow")),
-        _bytes(None if source is None else source.lag_bytes),
+        Text(state, "bold red" if "FAILED" in state else _STATE_STYLES.get(state, "yellow")),
+        _bytes(None if facts is None else facts.lag_bytes),
         _seconds(one.lag_s),
         _bytes(None if source is None else source.retained_bytes),
         _seconds(None if facts is None else facts.silence_s),
-        "-" if lag is None else f"{lag:,} behind" if lag else "in step",
+        "-" if lag is None else f"{lag:,} behind",
     ]
 
 

@@ -133,6 +133,23 @@ def _growing(facts: ModuleFacts, slot: SlotFacts, limits: Limits) -> Iterator[Fi
     yield Finding(facts.module, Kind.SLOT_GROWS, severity, text)
 
 
+def find_binlog(facts: ModuleFacts) -> Iterator[Finding]:
+    """Find a binary log that was purged before the connector had read it."""
+    place, binlog = facts.connector.binlog_place, facts.binlog
+    if place is None or binlog is None or not binlog.files:
+        return
+    file, _ = place
+    if file in {name for name, _ in binlog.files}:
+        return
+    text = (
+        f"connector {facts.connector.name} would go on in binary log {file}, but the legacy "
+        f"database's oldest is {binlog.files[0][0]}: what was committed between is lost to it: "
+        f"keep the log for longer (binlog_expire_logs_seconds), and read everything anew: "
+        f"`{ANEW.format(module=facts.module)}`"
+    )
+    yield Finding(facts.module, Kind.BINLOG_PURGED, Severity.ERROR, text, Remedy.STOP, doubt=True)
+
+
 def find_publication(facts: ModuleFacts) -> Iterator[Finding]:
     """Find a publication that is gone or publishes less than the connector is to capture."""
     source, wanted = facts.source, facts.wanted_publication

@@ -74,6 +74,14 @@ class ConnectorFacts:
         known = [offset[key] for key in ("lsn_commit", "lsn_proc", "lsn") if offset.get(key)]
         return int(known[0]) if known else None
 
+    @property
+    def binlog_place(self) -> tuple[str, int] | None:
+        """The file and place of a binary log from which it goes on."""
+        offset = self.offset or {}
+        if not isinstance(offset.get("file"), str):
+            return None
+        return offset["file"], int(offset.get("pos", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class SlotFacts:
@@ -121,6 +129,21 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BinlogFacts:
+    """The binary log of MariaDB or MySQL: its files and their sizes, oldest first."""
+
+    files: tuple[tuple[str, int], ...]
+
+    def lag_bytes(self, file: str, position: int) -> int | None:
+        """Say how much of the log lies behind a place in it; None where that file is gone."""
+        names = [name for name, _ in self.files]
+        if file not in names:
+            return None
+        begin = names.index(file)
+        return max(0, sum(size for _, size in self.files[begin:]) - position)
+
+
+@dataclass(frozen=True, slots=True)
 class SeenSource:
     """What was seen of a legacy database before: which one, its timeline, its highest position."""
 
@@ -165,11 +188,20 @@ class ModuleFacts:
     wanted: Mapping[str, str] | None = None
     wanted_publication: Publication | None = None
     source: SourceFacts | None = None
+    binlog: BinlogFacts | None = None
     log: LogFacts | None = None
     translator: TranslatorFacts | None = None
     seen: SeenSource | None = None
     agreed: Mapping[str, str] | None = None
     running_s: float | None = None
+
+    @property
+    def lag_bytes(self) -> int | None:
+        """How much of the legacy database's log the connector has not confirmed."""
+        place = self.connector.binlog_place
+        if self.binlog is not None and place is not None:
+            return self.binlog.lag_bytes(*place)
+        return None if self.source is None else self.source.lag_bytes
 
     @property
     def silence_s(self) -> float | None:

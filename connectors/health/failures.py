@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+LINE_CHARS_MAX = 300
 ANEW = "isthmus connectors snapshot --again {module}"
 
 _THEN = "then `isthmus connectors restart {module}`"
@@ -93,4 +94,12 @@ def first_line(trace: str) -> str:
     """Give a trace's first line, with the innermost cause's; '' without a trace."""
     lines = trace.strip().splitlines()
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return " <- ".join([*lines[:1], *causes[-1:]])
+    return " <- ".join(map(_cut, [*lines[:1], *causes[-1:]]))
+
+
+def _cut(line: str) -> str:
+    """Cut a line that a person would not read to its end: Debezium prints whole offsets."""
+    if len(line) <= LINE_CHARS_MAX:
+        return line
+    half = LINE_CHARS_MAX // 2
+    return f"{line[:half]} ... {line[-half:]}"

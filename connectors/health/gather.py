@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import Unreachable
+from connectors.health.binlog_source import list_database_tables, read_binlog
 from connectors.health.facts import ConnectorFacts, ModuleFacts, Part
 from connectors.health.source import read_sources
 from connectors.seal import is_edited, open_config
@@ -26,15 +27,17 @@ if TYPE_CHECKING:
     from connectors.health.facts import SourceFacts, TranslatorFacts
     from connectors.health.log_end import LogReader
     from connectors.target import Target
+    from legacy_db.mariadb.connection import MariaDBConnection
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where facts are read; `owner` is None when the legacy database can't be asked."""
+    """Where facts are read; of the legacy database one of the two, or none that could be asked."""
 
     connect: ConnectClient
     logs: LogReader
     owner: psycopg.Connection | None
+    binlog: MariaDBConnection | None = None
 
 
 def gather(
@@ -51,6 +54,7 @@ def gather(
     databases: dict[str, SourceFacts] = {}
     if sources.owner is not None:
         databases = read_sources(sources.owner, names.values())
+    binlog = None if sources.binlog is None else read_binlog(sources.binlog)
     logs = sources.logs.read_ends([one.changes for one in names.values()])
     desired = desired_state(target)
     now_ms = time.time_ns() // 1_000_000
@@ -63,6 +67,7 @@ def gather(
             wanted=desired.connectors[one.connector],
             wanted_publication=desired.publications.get(one.publication),
             source=databases.get(module),
+            binlog=binlog,
             log=logs.get(one.changes),
             translator=known.get(module),
         )
@@ -74,6 +79,8 @@ def _resolve(target: Target, sources: Sources) -> Target:
     """Resolve the patterns of the declarations; Unreachable where the database can't be asked."""
 
     def list_names(declaration: Declaration) -> list[str]:
+        if sources.binlog is not None:
+            return list_database_tables(sources.binlog)
         if sources.owner is None:
             raise Unreachable(
                 f"module {declaration.module!r} is declared with patterns, which only the legacy "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from connectors.client import ConnectClient
@@ -10,6 +10,7 @@ from connectors.database import connect_owner
 from connectors.errors import Unreachable
 from connectors.health.gather import Sources
 from connectors.health.log_end import LogReader
+from legacy_db.mariadb.connection import MariaDBConnection, is_mariadb_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from connectors.target import Target
-
-_OTHERS = ("mysql:", "mariadb:")
 
 
 @contextmanager
@@ -34,10 +33,12 @@ def open_sources(
             logs = LogReader(target.bootstrap_servers)
             stack.callback(logs.close)
         owner: psycopg.Connection | None = None
-        # MariaDB's log has no slots: what is known of it comes from Connect and the change log
-        if not target.owner_url.startswith(_OTHERS):
-            try:
+        binlog: MariaDBConnection | None = None
+        try:
+            if is_mariadb_url(target.owner_url):
+                binlog = stack.enter_context(closing(MariaDBConnection(target.owner_url)))
+            else:
                 owner = stack.enter_context(connect_owner(target.owner_url))
-            except Unreachable as error:
-                tell(str(error))
-        yield Sources(ConnectClient(target.connect_url), logs, owner)
+        except Unreachable as error:
+            tell(str(error))
+        yield Sources(ConnectClient(target.connect_url), logs, owner, binlog)

@@ -10,7 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.health.config_rules import find_config
-from connectors.health.database_rules import find_database, find_publication, find_slot
+from connectors.health.database_rules import (
+    find_binlog,
+    find_database,
+    find_publication,
+    find_slot,
+)
 from connectors.health.facts import MISSING, RESTING
 from connectors.health.failures import explain_hopeless, first_line
 from connectors.health.finding import Finding, Kind, Remedy, Severity
@@ -27,7 +32,8 @@ HEARTBEATS_MIN = 5
 
 def find(facts: ModuleFacts, limits: Limits) -> list[Finding]:
     """List what is wrong with one module's capture; nothing when all is well."""
-    broken = [*find_database(facts), *find_slot(facts, limits), *find_publication(facts)]
+    broken = [*find_database(facts), *find_slot(facts, limits), *find_binlog(facts)]
+    broken += find_publication(facts)
     found = [*broken, *find_config(facts)]
     stopping = any(one.remedy is Remedy.STOP for one in found)
     return [*found, *_find_connector(facts, limits, stopping=stopping)]

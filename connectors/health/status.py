@@ -75,7 +75,7 @@ class Status:
             ],
             "error": self.error or None,
             "offset": connector.offset,
-            "lag_bytes": None if facts is None or facts.source is None else facts.source.lag_bytes,
+            "lag_bytes": None if facts is None else facts.lag_bytes,
             "lag_s": self.lag_s,
             "slot": None if facts is None or facts.source is None else _slot(facts),
             "last_event_age_s": None if facts is None else facts.silence_s,

@@ -18,6 +18,7 @@ from connectors.health.restarts import Budget, Verdict, watch_failure, watch_hea
 if TYPE_CHECKING:
     from connectors.health.facts import ModuleFacts
 
+RECOVERED_MS = 60_000
 Told = tuple[Kind, Severity]
 
 
@@ -122,9 +123,14 @@ def _mended(facts: ModuleFacts, watched: Watched, lines: list[Line], *, heal: bo
 
 
 def _forget_recovered(facts: ModuleFacts, watched: Watched) -> Watched:
-    """Forget a restart for silence once the log was written again."""
+    """Forget a restart for silence once the log is still written a while after it.
+
+    A connector that starts says so in its log, and may fall silent again behind that.
+    """
     last_ms = None if facts.log is None else facts.log.last_ms
-    if watched.restarted_ms is None or last_ms is None or last_ms <= watched.restarted_ms:
+    if watched.restarted_ms is None or last_ms is None:
+        return watched
+    if last_ms - watched.restarted_ms < RECOVERED_MS:
         return watched
     return replace(watched, restarted_ms=None)
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+STOP_S_MAX = 5.0
+
 
 class Watcher:
     """Watches the chosen modules until told to stop; `read_target` reads the declarations anew."""
@@ -104,13 +106,21 @@ class Watcher:
         for line in step.lines:
             _tell(facts.module, line)
         for action in step.actions:
-            self._act(target, sources, facts, action)
+            try:
+                self._act(target, sources, facts, action)
+            except IsthmusError as error:
+                log.warning(
+                    "care.failed", module=facts.module, deed=str(action.deed), error=str(error)
+                )
+            if action.deed is Deed.STOP and action.finding.doubt:
+                note_lost_changes(self._settings.hub_url, sources, facts, action.finding)
         return findings
 
     def _act(self, target: Target, sources: Sources, facts: ModuleFacts, action: Action) -> None:
         name, finding = facts.connector.name, action.finding
         if action.deed is Deed.STOP:
-            operate.change_state(sources.connect, name, "stop")
+            # waited for briefly: a task that hangs while it starts would hold up all the others
+            operate.change_state(sources.connect, name, "stop", timeout_s=STOP_S_MAX)
         elif action.deed is Deed.RESTART:
             failed = facts.connector.failure is not None
             sources.connect.restart(name, only_failed=failed)
@@ -126,8 +136,6 @@ class Watcher:
             connector=name,
             why=str(finding.kind),
         )
-        if action.deed is Deed.STOP and finding.doubt:
-            note_lost_changes(self._settings.hub_url, sources, facts, finding)
 
     def _write(self, found: list[Finding]) -> None:
         document = dump_memories(

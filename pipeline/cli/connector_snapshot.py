@@ -6,6 +6,7 @@ translator of the module reads it when it sweeps.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from pipeline.cli.site_target import read_target
 from pipeline.errors import Configuration
 from pipeline.hub.migrate import migrate_hub
 from pipeline.hub.sweeps import set_deletes_max
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import Settings, load_settings, read_variables
 
 DELETES_MAX = 1_000
 """How many rows a new snapshot may delete unless a person allows more."""
@@ -94,7 +95,14 @@ def _read_anew(settings: Settings, module: str, bound: int, *, may_raise: bool, 
         reload=lambda: read_target(settings.root),
         confirm=confirm,
         set_bound=lambda: _set_bound(settings, module, bound),
+        read_secret=lambda reference: _read_secret(settings, reference),
     )
+
+
+def _read_secret(settings: Settings, reference: str) -> str | None:
+    """Read what `${env:VAR}` refers to, where the site has that variable, too."""
+    match = re.fullmatch(r"\$\{env:(\w+)\}", reference)
+    return None if match is None else read_variables(settings.root).get(match[1])
 
 
 def _set_bound(settings: Settings, module: str, bound: int | None) -> None:

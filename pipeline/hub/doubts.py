@@ -75,13 +75,24 @@ def note_lost(
     offset: int,
     reason: str,
 ) -> None:
-    """Note that changes before `position` may have been left out of the log, and why."""
+    """Note that changes before `position` may have been left out of the log, and why.
+
+    An open doubt of the same reason moves on to the position: one doubt is enough.
+    """
+    epoch, lsn = position
+    moved = connection.execute(
+        "update hub.doubt set lsn = greatest(lsn, %s) where module = %s and epoch = %s"
+        " and reason = %s and refuted_at is null",
+        (lsn, module, epoch, reason),
+    )
+    if moved.rowcount:
+        return
     connection.execute(
         "insert into hub.doubt (module, epoch, lsn, txid, source_offset, reason)"
         " values (%s, %s, %s, 0, %s, %s) on conflict (module, source_offset, epoch)"
         " do update set lsn = greatest(hub.doubt.lsn, excluded.lsn), reason = excluded.reason,"
         " refuted_at = null",
-        (module, *position, offset, reason),
+        (module, epoch, lsn, offset, reason),
     )
 
 

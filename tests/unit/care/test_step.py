@@ -118,9 +118,15 @@ def test_silence_is_answered_with_one_restart_then_told() -> None:
 
 
 def test_a_log_that_is_written_again_ends_the_silence() -> None:
-    """Once records come, the next silence is answered like the first one."""
+    """Once records come for a while, the next silence is answered like the first one.
+
+    What a connector writes when it starts is no sign of that.
+    """
     first = step(FACTS, SILENCE)
-    written = replace(FACTS, log=LogFacts(0, 10, 100_500))
+    greeted = replace(FACTS, log=LogFacts(0, 10, 100_500))
+    waiting = step(greeted, watched=first.watched)
+    assert deeds(step(greeted, SILENCE, watched=waiting.watched)) == []
+    written = replace(FACTS, log=LogFacts(0, 10, 200_500))
     recovered = step(written, watched=first.watched)
     assert [line.text for line in recovered.lines] == ["connector silent: is over"]
     assert deeds(step(written, SILENCE, watched=recovered.watched)) == [Deed.RESTART]

@@ -1,0 +1,86 @@
+"""Offsets and snapshots by command, while the legacy application works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cared_site import CaredSite
+
+
+def test_an_older_offset_is_told_beforehand_and_loses_nothing(
+    cared: CaredSite, tmp_path: Path
+) -> None:
+    """What would be sent again is counted; only a stopped connector and a `--yes` change it."""
+    file = str(tmp_path / "offsets.json")
+    with cared.load(seed=1):
+        cared.do("connectors", "offsets", "export", "sales", file)
+        cared.work(seed=10)
+        running = cared.run("connectors", "offsets", "set", "sales", file, "--yes")
+        assert running.returncode == 2
+        assert "isthmus connectors stop sales" in running.stderr
+        cared.do("connectors", "stop", "sales")
+        unasked = cared.run("connectors", "offsets", "set", "sales", file)
+        assert unasked.returncode == 2
+        assert "say --yes" in unasked.stderr
+        said = cared.do("connectors", "offsets", "set", "sales", file, "--yes")
+        assert "transactions would be sent again (they are recognised as duplicates)" in said
+        cared.do("connectors", "resume", "sales")
+        cared.wait_for_state("RUNNING")
+    cared.check_equal()
+
+
+def test_a_part_of_a_table_is_read_again_and_all_is_held_until_it_has_landed(
+    cared: CaredSite,
+) -> None:
+    """Lost lines come back; a wrong condition, table or module is refused beforehand."""
+    for arguments, words in (
+        (("ord_lin", "--where", "no_such = 1"), "--where is no condition on ord_lin"),
+        (("no_such",), "no declared module captures no_such"),
+        (("cust_mstr",), "signal.data.collection"),
+        (("--pause", "sales"), "reads no table again now"),
+    ):
+        done = cared.run("connectors", "snapshot", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+    cared.write_hub("delete from mirror.ord_lin where ord_no in (20, 21)")
+    with cared.load(seed=2):
+        said = cared.do("connectors", "snapshot", "ord_lin", "--where", "ord_no in (20, 21)")
+        assert "rows read again" in said
+    cared.check_equal()
+
+
+def test_a_sweep_beyond_its_bound_stops_and_goes_on_when_it_is_allowed(cared: CaredSite) -> None:
+    """Rows that only the mirror has are not deleted before somebody has looked."""
+    cared.write_hub(
+        "insert into mirror.shipmt select 900000000 + n, ord_no, ship_dt, carr_cd, trk_no, stat_cd"
+        " from mirror.shipmt, generate_series(1, 3) n where ord_no = (select min(ord_no) from"
+        " mirror.shipmt)"
+    )
+    cared.do(
+        "connectors", "snapshot", "--again", "sales", "--raise-epoch", "--yes", "--deletes-max", "1"
+    )
+    assert cared.wait_for_end("translate-sales") == 1
+    told = cared.tail("translate-sales")
+    assert "nothing was deleted" in told
+    assert "shipmt 3" in told
+    cared.do("connectors", "snapshot", "sales", "--deletes-max", "3")
+    cared.start("translate-sales")
+    cared.check_equal()
+
+
+def test_a_snapshot_is_paused_resumed_and_stopped(cared: CaredSite) -> None:
+    """A large table that is read again can be held, goes on, and is given up on request."""
+    cared.legacy(
+        "insert into erp.ord_hdr select n, 1, 20260101, 'N', 'EUR', 'clerk', '1.50', 0, 150, null,"
+        " localtimestamp from generate_series(700000001, 700060000) n"
+    )
+    cared.wait_for_quiet()
+    cared.do("connectors", "snapshot", "ord_hdr", "--no-wait")
+    cared.do("connectors", "snapshot", "--pause", "sales")
+    _, document = cared.run_json("connectors", "status")
+    (sales,) = [one for one in document["connectors"] if one["name"].endswith(".sales")]
+    assert sales["snapshot"]["kind"] == "incremental"
+    assert [one["table"] for one in sales["snapshot"]["tables"]] == ["ord_hdr"]
+    cared.do("connectors", "snapshot", "--resume", "sales")
+    cared.do("connectors", "snapshot", "--stop", "sales")
+    cared.check_equal()
