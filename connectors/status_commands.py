@@ -91,8 +91,8 @@ def render(found: Sequence[Status]) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for header in ("connector", "state"):
         table.add_column(header, no_wrap=True)
-    for header in ("lag", "lag s", "slot keeps", "last event s", "translator"):
-        table.add_column(header, no_wrap=True, justify="right")
+    for header in ("lag", "lag s", "slot keeps", "last event s", "records behind"):
+        table.add_column(header, justify="right")
     for one in found:
         table.add_row(*_make_row(one))
     parts: list[RenderableType] = [table]
@@ -119,7 +119,7 @@ def _make_row(one: Status) -> list[Text | str]:
         _seconds(one.lag_s),
         _bytes(None if source is None else source.retained_bytes),
         _seconds(None if facts is None else facts.silence_s),
-        "-" if lag is None else f"{lag:,} behind",
+        "-" if lag is None else f"{lag:,}",
     ]
 
 
