@@ -9,14 +9,9 @@ from __future__ import annotations
 import enum
 import json
 import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psycopg
-from psycopg import sql
-
-from connectors.database import first_line
 from connectors.errors import Configuration, Fatal, Unreachable
 from connectors.health.progress import INCREMENTAL
 
@@ -89,36 +84,6 @@ def make_data(declaration: Declaration, table: str | None, where: str | None) ->
         if where is not None:
             data["additional-conditions"] = [{"data-collection": collection, "filter": where}]
     return json.dumps(data)
-
-
-def send_signal(owner: psycopg.Connection, declaration: Declaration, ask: Ask, data: str) -> str:
-    """Write a signal into the module's signal table; returns its id."""
-    table = signal_table(declaration)
-    signal_id = str(uuid.uuid4())
-    statement = sql.SQL("insert into {} values (%s, %s, %s)").format(
-        sql.Identifier(declaration.schema, table)
-    )
-    try:
-        owner.execute(statement, (signal_id, str(ask), data))
-    except psycopg.Error as error:
-        raise Configuration(
-            f"cannot write into the signal table {declaration.schema}.{table}: {first_line(error)}"
-        ) from error
-    return signal_id
-
-
-def check_condition(
-    owner: psycopg.Connection, declaration: Declaration, table: str, where: str
-) -> None:
-    """Refuse a condition that the database does not take: Debezium would only log it."""
-    query = sql.SQL("explain select from {} where {}").format(
-        sql.Identifier(declaration.schema, table),
-        sql.SQL(where),  # a person's own SQL, with the owner's rights
-    )
-    try:
-        owner.execute(query)
-    except psycopg.Error as error:
-        raise Configuration(f"--where is no condition on {table}: {first_line(error)}") from error
 
 
 def follow(

@@ -18,15 +18,12 @@ from connectors.apply import open_servers, resolve_site
 from connectors.errors import Configuration
 from connectors.health.gather import read_connector
 from connectors.health.log_end import LogReader
-from connectors.health.source import estimate_rows
 from connectors.health.status import list_incremental
 from connectors.incremental import (
     Ask,
-    check_condition,
     find_module,
     follow,
     make_data,
-    send_signal,
     signal_table,
 )
 
@@ -53,8 +50,8 @@ def read_table(
         signal_table(declaration)
         refuse_unfit(target, servers, chosen)
         if where is not None:
-            check_condition(servers.owner, declaration, table, where)
-        estimated = estimate_rows(servers.owner, declaration.schema, [table]).get(table, 0)
+            servers.source.check_condition(declaration, table, where)
+        estimated = estimate_rows(servers, declaration).get(table, 0)
         signal = _Signal(Ask.EXECUTE, make_data(declaration, table, where), estimated)
         return _send(target, servers, declaration, signal, wait=wait)
 
@@ -102,9 +99,9 @@ def _send(
     topic = target.names(declaration.module).changes
     with closing(LogReader(target.bootstrap_servers)) as logs:
         begin = logs.read_ends([topic])[topic].high
-        signal_id = send_signal(servers.owner, declaration, signal.ask, signal.data)
+        servers.source.write_signal(declaration, str(signal.ask), signal.data)
         if not wait:
-            say(f"asked for {signal.ask} ({signal_id}); `isthmus connectors status` tells the rest")
+            say(f"asked for {signal.ask}; `isthmus connectors status` tells how far it is")
             return 0
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"))
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -142,7 +139,7 @@ def read_anew(
                 f"one than {epoch - 1}, which the change log of {module} has"
             )
         declaration = resolve_site(target, servers).declarations[module]
-        rows = estimate_rows(servers.owner, declaration.schema, declaration.tables)
+        rows = estimate_rows(servers, declaration)
         confirm(
             f"stop {target.names(module).connector}, forget its offsets and its slot, and read "
             f"about {sum(rows.values()):,} rows of {len(rows)} tables again"
@@ -155,6 +152,13 @@ def read_anew(
         begin_anew(target, servers, module, report=say, read_secret=read_secret)
     say(f"{module} is read again: `isthmus connectors status --watch` tells how far it is")
     return 0
+
+
+def estimate_rows(servers: Servers, declaration: Declaration) -> dict[str, int]:
+    """Estimate how many rows each declared table holds; 0 for one that was never counted."""
+    sizes = servers.source.measure([declaration])
+    prefix = f"{declaration.schema}."
+    return {name.removeprefix(prefix): size.rows or 0 for name, size in sizes.items()}
 
 
 def say(line: str) -> None:

@@ -6,6 +6,7 @@ Leaves: facts.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from connectors.errors import Retriable
@@ -14,11 +15,6 @@ from connectors.health.facts import BinlogFacts
 if TYPE_CHECKING:
     from legacy_db.mariadb.connection import MariaDBConnection
 
-_TABLES = """
-select table_name from information_schema.tables
-where table_schema = database() and table_type = 'BASE TABLE' order by 1
-"""
-
 
 def read_binlog(connection: MariaDBConnection) -> BinlogFacts | None:
     """Read the files of the binary log; None for a role that may not see them."""
@@ -26,9 +22,10 @@ def read_binlog(connection: MariaDBConnection) -> BinlogFacts | None:
         rows = connection.fetch("show binary logs")
     except Retriable:
         return None
-    return BinlogFacts(tuple((str(row[0]), int(row[1])) for row in rows))
-
-
-def list_database_tables(connection: MariaDBConnection) -> list[str]:
-    """List the tables of the connection's database."""
-    return [str(name) for (name,) in connection.fetch(_TABLES)]
+    files = tuple((str(row[0]), int(row[1])) for row in rows)
+    gtids = ""
+    if files:
+        with suppress(Retriable):  # MySQL has no such function
+            (found,) = connection.fetch("select binlog_gtid_pos(%s, 4)", (files[0][0],))
+            gtids = str(found[0] or "")
+    return BinlogFacts(files, gtids)

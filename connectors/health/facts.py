@@ -130,9 +130,13 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class BinlogFacts:
-    """The binary log of MariaDB or MySQL: its files and their sizes, oldest first."""
+    """The binary log of MariaDB or MySQL: its files and their sizes, oldest first.
+
+    `oldest_gtids` is the position at which the oldest file begins, '' where nobody says so.
+    """
 
     files: tuple[tuple[str, int], ...]
+    oldest_gtids: str = ""
 
     def lag_bytes(self, file: str, position: int) -> int | None:
         """Say how much of the log lies behind a place in it; None where that file is gone."""

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import Unreachable
-from connectors.health.binlog_source import list_database_tables, read_binlog
+from connectors.health.binlog_source import read_binlog
 from connectors.health.facts import ConnectorFacts, ModuleFacts, Part
 from connectors.health.source import read_sources
 from connectors.seal import is_edited, open_config
 from connectors.target import desired_state, resolve_target
 from legacy_db.catalogue import list_tables
+from legacy_db.mariadb.definition import list_tables as list_binlog_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +81,7 @@ def _resolve(target: Target, sources: Sources) -> Target:
 
     def list_names(declaration: Declaration) -> list[str]:
         if sources.binlog is not None:
-            return list_database_tables(sources.binlog)
+            return list_binlog_tables(sources.binlog, declaration.schema)
         if sources.owner is None:
             raise Unreachable(
                 f"module {declaration.module!r} is declared with patterns, which only the legacy "

@@ -180,6 +180,18 @@ class MariaDBSource:
         self._execute(what, strike, (PROMISED, table))
         self._execute(what, "commit")
 
+    def write_signal(self, declaration: Declaration, type_: str, data: str) -> None:
+        """Write a row into the signal table."""
+        self._signal(declaration, type_, data)
+
+    def check_condition(self, declaration: Declaration, table: str, where: str) -> None:
+        """Let the planner read it: a person's own SQL, with the owner's rights."""
+        place = _quote(f"{declaration.schema}.{table}")
+        try:
+            self.connection.fetch(f"explain select 1 from {place} where {where}")
+        except Retriable as error:
+            raise Configuration(f"--where is no condition on {table}: {error}") from error
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()

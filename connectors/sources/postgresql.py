@@ -10,9 +10,11 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, LiteralString
 
+import psycopg
 from psycopg import sql
 
 from connectors import database
+from connectors.errors import Configuration
 from connectors.plan import Kind, Publication
 from connectors.preflight import postgresql, postgresql_reading
 from connectors.preflight.postgresql_facts import RoleFacts
@@ -21,8 +23,6 @@ from legacy_db.catalogue import list_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
-
-    import psycopg
 
     from connectors.declaration import Declaration
     from connectors.names import ModuleNames
@@ -205,6 +205,24 @@ class PostgreSQLSource:
                 sql.SQL("delete from {} where type = %s and data = %s").format(signals),
                 (PROMISED, table),
             )
+
+    def write_signal(self, declaration: Declaration, type_: str, data: str) -> None:
+        """Write a row into the signal table."""
+        statement = sql.SQL("insert into {} values (%s, %s, %s)").format(self._signals(declaration))
+        with database.explained(f"signal for {declaration.module}"):
+            self.connection.execute(statement, (_make_id(), type_, data))
+
+    def check_condition(self, declaration: Declaration, table: str, where: str) -> None:
+        """Let the planner read it: a person's own SQL, with the owner's rights."""
+        query = sql.SQL("explain select from {} where {}").format(
+            sql.Identifier(declaration.schema, table), sql.SQL(where)
+        )
+        try:
+            self.connection.execute(query)
+        except psycopg.Error as error:
+            raise Configuration(
+                f"--where is no condition on {table}: {database.first_line(error)}"
+            ) from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -120,5 +120,11 @@ class Source(Protocol):
     def ask_snapshot(self, declaration: Declaration, table: str) -> None:
         """Ask Debezium to read a table, and strike the promise, in one transaction."""
 
+    def write_signal(self, declaration: Declaration, type_: str, data: str) -> None:
+        """Write a signal for Debezium; Configuration when the signal table does not take it."""
+
+    def check_condition(self, declaration: Declaration, table: str, where: str) -> None:
+        """Refuse a condition that the database does not take: Debezium would only log it."""
+
     def close(self) -> None:
         """Close the connection."""

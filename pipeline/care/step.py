@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from connectors.health.facts import ModuleFacts
 
 RECOVERED_MS = 60_000
+APPLY_AGAIN_S = 60.0
+"""What could not be applied is not tried again before."""
 Told = tuple[Kind, Severity]
 
 
@@ -53,7 +55,7 @@ class Watched:
     """What is remembered of one module between two looks; times are monotonic seconds.
 
     `stopped_for` is why its connector was stopped by us, `restarted_ms` when it was started again
-    for its silence.
+    for its silence, `applied_s` when it was last applied again.
     """
 
     told: frozenset[Told] = frozenset()
@@ -61,6 +63,7 @@ class Watched:
     running_since_s: float | None = None
     stopped_for: Finding | None = None
     restarted_ms: int | None = None
+    applied_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +96,24 @@ def take_step(
     if stops and facts.connector.state not in (STOPPED, MISSING):
         actions.append(Action(Deed.STOP, stops[0]))
         watched = replace(watched, stopped_for=stops[0], running_since_s=None)
+    may_heal, heal = (
+        heal,
+        heal and (watched.applied_s is None or now_s - watched.applied_s >= APPLY_AGAIN_S),
+    )
     if stops:
-        return Step(watched, tuple(lines), (*actions, *_heal(stops, heal=heal)))
+        healing = _heal(stops, heal=heal)
+        return Step(_note_applied(watched, healing, now_s), tuple(lines), (*actions, *healing))
     if watched.stopped_for is not None:
-        return _mended(facts, watched, lines, heal=heal)
+        return _mended(facts, watched, lines, heal=may_heal)
     watched, more, restarts = _restart(facts, findings, watched, now_s)
     applies = [one for one in findings if one.remedy is Remedy.APPLY and heal]
-    actions += [*restarts, *(Action(Deed.APPLY, one) for one in applies[:1])]
-    return Step(watched, (*lines, *more), tuple(actions))
+    healing = [Action(Deed.APPLY, one) for one in applies[:1]]
+    watched = _note_applied(watched, healing, now_s)
+    return Step(watched, (*lines, *more), (*restarts, *healing))
+
+
+def _note_applied(watched: Watched, healing: Sequence[Action], now_s: float) -> Watched:
+    return replace(watched, applied_s=now_s) if healing else watched
 
 
 def _heal(stops: Sequence[Finding], *, heal: bool) -> list[Action]:

@@ -93,6 +93,15 @@ def test_a_deleted_connector_comes_back_only_with_heal() -> None:
     assert deeds(step(FACTS, GONE, heal=True)) == [Deed.APPLY]
 
 
+def test_what_could_not_be_applied_is_not_tried_at_every_look() -> None:
+    """While it fails it is tried once a minute."""
+    watched, applied = FRESH, 0
+    for second in range(130):
+        taken = step(FACTS, GONE, watched=watched, heal=True, now_s=float(second))
+        watched, applied = taken.watched, applied + len(taken.actions)
+    assert applied == 3
+
+
 def test_a_failure_is_restarted_with_waits_and_given_up_with_one_message() -> None:
     """As many restarts as the budget has, then one line that says so, then silence."""
     watched, restarts, said = Watched(), 0, []

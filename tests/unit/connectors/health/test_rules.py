@@ -148,7 +148,7 @@ def test_a_purged_binary_log_stops_the_connector() -> None:
     """The file that it would go on in is gone: nothing that follows could be whole."""
     found = only(on_mariadb("bin.000003"))
     assert (found.kind, found.remedy, found.doubt) == (Kind.BINLOG_PURGED, Remedy.STOP, True)
-    assert "the legacy database's oldest is bin.000004" in found.text
+    assert "behind the oldest binary log (bin.000004)" in found.text
 
 
 def test_lag_in_a_binary_log_is_what_lies_behind_the_place_in_it() -> None:
