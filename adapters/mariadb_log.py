@@ -250,7 +250,8 @@ class MariaDBLog:
         if opened.passed:
             self._refuse_reset(opened, row, offset)
             return False
-        place = (row.lsn, row.row, row.operation == "c")  # a moved row is a delete and a create
+        step = int(row.operation == "c")  # a moved row is a delete and a create
+        place = (row.lsn, row.row, step)
         if place <= opened.last and row.operation != "t":
             if opened.again:
                 return False

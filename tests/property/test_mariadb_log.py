@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import msgspec
 import pytest
 from binlog_records import BARRIER, TABLE, BinlogEntry, BinlogRow, Connector
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from adapters.binlog_position import Gtid
 from adapters.change_steps import Barrier, Doubt, SpillChunk, SpillDropped, Step, Transaction
 from adapters.envelope import RowChange
 from adapters.errors import Fatal
-from adapters.log_state import LogState
+from adapters.log_state import BinlogState, LogState
 from adapters.mariadb_envelope import MariaDBRecord
 from adapters.mariadb_log import MariaDBLog, MariaDBTables
 
@@ -65,11 +67,18 @@ def read(log: Sequence[MariaDBRecord], crashes: Sequence[int]) -> list[Step]:
         ]
         if crash % 2:
             done += pending
-            state, resume = assembler.stored_state(), assembler.resume_offset
+            state, resume = keep(assembler.stored_state()), assembler.resume_offset
     assembler = MariaDBLog("m", TABLES, state, resume, spill_rows=SPILL_ROWS)
     for offset in range(resume, len(log)):
         done += assembler.feed(log[offset], offset, None)
     return done
+
+
+def keep(state: LogState) -> LogState:
+    """Write a state and read it again, as the hub does."""
+    return replace(
+        state, binlog=msgspec.json.decode(msgspec.json.encode(state.binlog), type=BinlogState)
+    )
 
 
 def unspill(steps: Sequence[Step]) -> list[tuple[int, tuple[RowChange, ...]]]:
