@@ -63,6 +63,7 @@ _ANSWERS = {
 
 
 _REGISTER = "isthmus contracts check, register"
+_CALM = "stop writing to {table}, and wait until nothing lags (isthmus connectors status)"
 _UNDECLARE = (
     "take {table} out of its declaration, isthmus connectors apply, and start the translator again"
 )
@@ -105,7 +106,7 @@ _STEPS: dict[ChangeKind, tuple[str, ...]] = {
     ),
     ChangeKind.CHANGE_KEY: (
         "adapt the adapters' root and the members' columns; the subject must stay the same",
-        "stop writing to {table}, and wait until nothing lags (isthmus connectors status)",
+        _CALM,
         _ALTER,
         "deploy the adapters, and start the translator again",
         _COMPARE,
@@ -151,13 +152,15 @@ def _add_steps(change: TableChange) -> tuple[str, ...]:
 
 def _retype_steps(change: TableChange, breaking: Breaking, before: str | None) -> tuple[str, ...]:
     safe = before is not None and change.type is not None and keeps_values(before, change.type)
+    before_it = () if safe else (_CALM.format(table=change.table),)
     after = (_COMPARE,) if safe else (_again(change),)
     if breaking is Breaking.NOTHING:
-        return (_ALTER, *after)
+        return (*before_it, _ALTER, *after)
     return (
         f"contract: widen the fields that are narrower; {_REGISTER}",
         "regions: a store migration that widens their columns; deploy the replicators",
         f"deploy adapters that take {change.column} as {change.type}",
+        *before_it,
         _ALTER,
         *after,
     )
