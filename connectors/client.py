@@ -93,10 +93,16 @@ class ConnectClient:
         plugin = config["connector.class"]
         path = f"/connector-plugins/{quote(plugin)}/config/validate"
         answer = self._call("PUT", path, f"validate {config['name']}", dict(config))
-        values = [entry["value"] for entry in answer["configs"]]
+        # an option whose value the plugin did not look at has none; an unknown one no definition
+        parts = [
+            part
+            for entry in answer["configs"]
+            for part in (entry.get("definition"), entry.get("value"))
+            if part is not None
+        ]
         return Validation(
-            options=frozenset(value["name"] for value in values),
-            errors={value["name"]: value["errors"] for value in values if value["errors"]},
+            options=frozenset(part["name"] for part in parts),
+            errors={part["name"]: part["errors"] for part in parts if part.get("errors")},
         )
 
     def put_config(self, name: str, config: Mapping[str, str]) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from connectors.declaration import Declaration
     from connectors.engines.engine import Engine
 
-UNAVAILABLE_VALUE = "__isthmus_unavailable_value__"
 EPOCH_HEADER = "epoch"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
@@ -38,7 +37,7 @@ _FIXED: tuple[Fixed, ...] = (
     (r"producer\.override\.(enable\.idempotence|transactional\.id|acks)", _EXACTLY_ONCE),
     (r"name|connector\.class|topic\.prefix|snapshot\.mode|message\.key\.columns", NAMED),
     (r"table\.(include|exclude)\.list|heartbeat\..*", NAMED),
-    (r"(key|value|header)\.converter(\..*)?|unavailable\.value\.placeholder", DECODED),
+    (r"(key|value|header)\.converter(\..*)?", DECODED),
     (r"decimal\.handling\.mode|time\.precision\.mode", DECODED),
 )
 
@@ -96,7 +95,6 @@ def _shape_of_records() -> dict[str, str]:
         "value.converter.replace.null.with.default": "false",
         "decimal.handling.mode": "string",
         "time.precision.mode": "isostring",
-        "unavailable.value.placeholder": UNAVAILABLE_VALUE,
         "tombstones.on.delete": "false",
         # Debezium leaves TRUNCATE out unless told otherwise
         "skipped.operations": "none",

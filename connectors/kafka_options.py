@@ -1,7 +1,8 @@
-"""The options of Kafka's own clients within Connect, as Kafka 4.3.1 itself prints them.
+"""The options of Kafka's own clients and topics, as Kafka 4.3.1 itself prints them.
 
 Connect and Debezium take them behind a prefix (`producer.override.`) and tell nobody whether the
-rest of the name is one of them. To renew a list: run the class's main, it prints its options.
+rest of the name is one of them. To renew a list: run the class's main, it prints its options; a
+topic's are those that a broker describes.
 """
 
 from __future__ import annotations
@@ -60,6 +61,18 @@ _CONSUMER = """
 _ADMIN = """
     bootstrap.controllers default.api.timeout.ms retries
 """
+_TOPIC = """
+    cleanup.policy compression.gzip.level compression.lz4.level compression.type
+    compression.zstd.level delete.retention.ms file.delete.delay.ms flush.messages flush.ms
+    follower.replication.throttled.replicas index.interval.bytes
+    leader.replication.throttled.replicas local.retention.bytes local.retention.ms
+    max.compaction.lag.ms max.message.bytes message.timestamp.after.max.ms
+    message.timestamp.before.max.ms message.timestamp.type min.cleanable.dirty.ratio
+    min.compaction.lag.ms min.insync.replicas preallocate remote.log.copy.disable
+    remote.log.delete.on.disable remote.storage.enable retention.bytes retention.ms segment.bytes
+    segment.index.bytes segment.jitter.ms segment.ms unclean.leader.election.enable
+"""
+_OF_NEW_TOPICS = "partitions replication.factor include exclude"
 
 PRODUCER_OPTIONS = frozenset((_EVERY_CLIENT + _PRODUCER).split())
 """Of org.apache.kafka.clients.producer.ProducerConfig."""
@@ -67,3 +80,5 @@ CONSUMER_OPTIONS = frozenset((_EVERY_CLIENT + _CONSUMER).split())
 """Of org.apache.kafka.clients.consumer.ConsumerConfig."""
 ADMIN_OPTIONS = frozenset((_EVERY_CLIENT + _ADMIN).split())
 """Of org.apache.kafka.clients.admin.AdminClientConfig."""
+TOPIC_OPTIONS = frozenset((_TOPIC + _OF_NEW_TOPICS).split())
+"""Of a topic, as a broker describes one; and Connect's own of topics that it makes."""

@@ -10,22 +10,28 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from connectors.kafka_options import ADMIN_OPTIONS, CONSUMER_OPTIONS, PRODUCER_OPTIONS
+from connectors.kafka_options import (
+    ADMIN_OPTIONS,
+    CONSUMER_OPTIONS,
+    PRODUCER_OPTIONS,
+    TOPIC_OPTIONS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from connectors.client import Validation
 
-_CLIENTS = {
-    # behind these prefixes stand options of Kafka's clients: Connect gives every name back there,
-    # whether there is such an option or not
+_PREFIXED = {
+    # behind these prefixes stand options of Kafka's: Connect gives every name back there, whether
+    # there is such an option or not, or none
     "producer.override.": PRODUCER_OPTIONS,
     "consumer.override.": CONSUMER_OPTIONS,
     "admin.override.": ADMIN_OPTIONS,
     "schema.history.internal.producer.": PRODUCER_OPTIONS,
     "schema.history.internal.consumer.": CONSUMER_OPTIONS,
     "signal.consumer.": CONSUMER_OPTIONS,
+    "topic.creation.default.": TOPIC_OPTIONS,
 }
 _UNTOLD = frozenset(
     # Debezium reads these in parts of its own that do not tell their options when it validates
@@ -43,14 +49,16 @@ _UNTOLD = frozenset(
         "signal.file",
         "notification.sink.topic.name",
         "unavailable.value.placeholder",  # told by PostgreSQL's and Oracle's connectors alone
+        "topic.cache.size",
+        "topic.delimiter",
+        "topic.heartbeat.prefix",
+        "topic.transaction",
     }
 )
 _FREE = re.compile(
     # names that are made by whoever writes them, or that somebody else's program reads
     r"driver\..+"  # of the JDBC driver
     r"|internal\..+"  # of Debezium's own, told nowhere
-    r"|(transforms|predicates|topic\.creation)\..+"  # behind an alias
-    r"|(key|value|header)\.converter\..+"
     r"|snapshot\.select\.statement\.overrides\..+"
     r"|column\.mask\.with\.\d+\.chars|column\.truncate\.to\.\d+\.chars"
     r"|column\.mask\.hash(\.v2)?\.[^.]+\.with\.salt\..+"
@@ -70,26 +78,23 @@ def describe_unknown(config: Mapping[str, str], told: Iterable[str]) -> dict[str
 
     `told` are the names of all options, as Connect's validation of `config` gave them back.
     """
-    plain = _UNTOLD.union(name for name in told if _split_client(name) is None)
+    plain = _UNTOLD.union(name for name in told if _find_prefix(name) is None)
     aliases = {
         alias.strip() for name in _ALIASED for alias in config.get(name, "").split(",") if alias
     }
     complaints = {}
     for name in config:
-        client = _split_client(name)
-        known = plain if client is None else {client[0] + one for one in _CLIENTS[client[0]]}
+        prefixed = _find_prefix(name)
+        known = plain if prefixed is None else {prefixed + one for one in _PREFIXED[prefixed]}
         free = _FREE.fullmatch(name) or name.partition(".")[0] in aliases
         if name not in known and not free:
             complaints[name] = f"there is no such option: did you mean {_nearest(name, known)}?"
     return complaints
 
 
-def _split_client(name: str) -> tuple[str, str] | None:
-    """Split the prefix of a Kafka client's option off; None for all other properties."""
-    for prefix in _CLIENTS:
-        if name.startswith(prefix):
-            return prefix, name.removeprefix(prefix)
-    return None
+def _find_prefix(name: str) -> str | None:
+    """Find the prefix of a name whose rest is an option of Kafka's; None for all other names."""
+    return next((prefix for prefix in _PREFIXED if name.startswith(prefix)), None)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

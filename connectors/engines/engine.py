@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAMED = "Isthmus derives it from the declaration"
 DECODED = "the decoder of the change log relies on it"
+UNAVAILABLE_VALUE = "__isthmus_unavailable_value__"
 
 Fixed = tuple[str, str]
 """A pattern of a property's whole name, and why no override may change it."""
@@ -87,6 +88,12 @@ def keep_history(names: ModuleNames, brokers: str) -> dict[str, str]:
     }
 
 
+def mark_unchanged() -> dict[str, str]:
+    """Say what stands for an unchanged value that the log does not hold."""
+    return {"unavailable.value.placeholder": UNAVAILABLE_VALUE}
+
+
+UNCHANGED_FIXED: tuple[Fixed, ...] = ((r"unavailable\.value\.placeholder", DECODED),)
 HISTORY_FIXED: tuple[Fixed, ...] = (
     (r"schema\.history\.internal(\.kafka\.topic|\.store\.only\..*)?", NAMED),
     (r"include\.schema\.changes", DECODED),

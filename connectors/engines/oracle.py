@@ -12,10 +12,12 @@ from connectors.engines.engine import (
     DECODED,
     HISTORY_FIXED,
     NAMED,
+    UNCHANGED_FIXED,
     Fixed,
     connect_to,
     keep_history,
     list_tables,
+    mark_unchanged,
 )
 from legacy_db.engine_names import BARRIER_TABLE
 
@@ -36,6 +38,7 @@ class Oracle:
     keeps_history = True
     fixed: tuple[Fixed, ...] = (
         *CONNECTION_FIXED,
+        *UNCHANGED_FIXED,
         *HISTORY_FIXED,
         (r"database\.(dbname|url)|schema\.(include|exclude)\.list", NAMED),
         (r"binary\.handling\.mode|interval\.handling\.mode|legacy\..*", DECODED),
@@ -53,6 +56,7 @@ class Oracle:
             "database.dbname": declaration.database,
             "table.include.list": list_tables(self, declaration),
             **keep_history(names, brokers),
+            **mark_unchanged(),
             "interval.handling.mode": "string",
         }
 

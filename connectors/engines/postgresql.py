@@ -12,9 +12,11 @@ from connectors.engines.engine import (
     CONNECTION_FIXED,
     DECODED,
     NAMED,
+    UNCHANGED_FIXED,
     Fixed,
     connect_to,
     list_tables,
+    mark_unchanged,
 )
 from connectors.errors import Configuration
 from connectors.names import POSTGRESQL_NAME_MAX
@@ -34,6 +36,7 @@ class PostgreSQL:
     keeps_history = False
     fixed: tuple[Fixed, ...] = (
         *CONNECTION_FIXED,
+        *UNCHANGED_FIXED,
         (r"database\.dbname|slot\.name|publication\..*|heartbeat\.action\.query", NAMED),
         (r"schema\.(include|exclude)\.list", NAMED),
         (r"plugin\.name|publish\.via\.partition\.root", DECODED),
@@ -66,6 +69,7 @@ class PostgreSQL:
             "publication.autocreate.mode": "disabled",
             "publish.via.partition.root": "true",
             "table.include.list": list_tables(self, declaration),
+            **mark_unchanged(),
             # the forms of values that lose nothing: docs/types.md
             "interval.handling.mode": "string",
             "hstore.handling.mode": "json",

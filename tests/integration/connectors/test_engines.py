@@ -18,8 +18,14 @@ from connectors.options import collect_complaints
 from pipeline.local_stack.ports import HOST, find_free_port
 from pipeline.local_stack.stack import LocalStack
 
-OF_THE_CONNECTION = {"database.hostname", "database.port", "database.user", "database.password"}
-UNREACHED = ("unable to connect", "error while validating connector config", "failed to connect")
+SERVER = "database.hostname"
+"""What every plugin complains about when no server answers."""
+MISSPELT = {
+    "snapshot.fetchsize": "snapshot.fetch.size",
+    "producer.override.linger": "producer.override.linger.ms",
+    "error.retry.timeout": "errors.retry.timeout",
+    "topic.creation.default.retention": "topic.creation.default.retention.ms",
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,12 @@ def make_config(engine: str, brokers: str, **config: Any) -> dict[str, str]:
         "keys": {"ord_lin": ["ord_no", "lin_no"]},
         "snapshot": "no_data",
         "heartbeat": {"interval_ms": 500},
-        "config": {"max.batch.size": 512, "producer.override.linger.ms": 2, **config},
+        "config": {
+            "max.batch.size": 512,
+            "producer.override.linger.ms": 2,
+            "driver.loginTimeout": 2,  # SQL Server's would try for half a minute
+            **config,
+        },
         **({"schema": "dbo"} if ENGINES[engine].has_schemas else {}),
     }
     return build_config(parse_declaration(Path("s.yaml"), body, {}), "retail", brokers=brokers)
@@ -65,30 +76,21 @@ def test_only_the_server_is_missing(worker: tuple[ConnectClient, str], engine: s
     config = make_config(engine, brokers)
     found = client.validate(config)
     complaints = collect_complaints(config, found)
-    assert set(complaints) <= OF_THE_CONNECTION, complaints
+    assert set(complaints) == {SERVER}, complaints
     assert len(found.options) > len(config)
-    words = " ".join(word for words in complaints.values() for word in words).lower()
-    assert any(one in words for one in UNREACHED), complaints
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(
-    ("misspelt", "right"),
-    [
-        ("snapshot.fetchsize", "snapshot.fetch.size"),
-        ("producer.override.linger", "producer.override.linger.ms"),
-        ("error.retry.timeout", "errors.retry.timeout"),
-    ],
-)
-def test_a_misspelt_option_is_told(
-    worker: tuple[ConnectClient, str], engine: str, misspelt: str, right: str
-) -> None:
+def test_misspelt_options_are_told(worker: tuple[ConnectClient, str], engine: str) -> None:
     """An option that neither plugin nor Connect reads is told with the one that was meant."""
     client, brokers = worker
-    config = make_config(engine, brokers, **{misspelt: "1"})
+    config = make_config(engine, brokers, **dict.fromkeys(MISSPELT, "1"))
     complaints = collect_complaints(config, client.validate(config))
-    assert complaints[misspelt] == [f"there is no such option: did you mean {right}?"]
-    assert set(complaints) <= {misspelt, *OF_THE_CONNECTION}
+    assert complaints.pop(SERVER)
+    assert complaints == {
+        misspelt: [f"there is no such option: did you mean {right}?"]
+        for misspelt, right in MISSPELT.items()
+    }
 
 
 def test_a_value_that_the_plugin_refuses_is_told_in_its_words(

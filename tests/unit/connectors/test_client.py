@@ -127,13 +127,14 @@ def test_absent_connector(connect: ScriptedConnect) -> None:
 def test_validation_gives_fields(connect: ScriptedConnect) -> None:
     """Validation gives the fields that have errors, with Connect's words, and all it knows."""
     configs = [
-        {"value": {"name": "slot.name", "errors": []}},
+        {"definition": {"name": "slot.name"}, "value": {"name": "slot.name", "errors": []}},
+        {"definition": {"name": "errors.tolerance"}, "value": None},
         {"value": {"name": "database.hostname", "errors": ["no such host"]}},
     ]
     connect.answers = [(200, {"configs": configs})]
     found = make_client(connect.url, []).validate({"name": "a", "connector.class": "C"})
     assert found.errors == {"database.hostname": ["no such host"]}
-    assert found.options == {"slot.name", "database.hostname"}
+    assert found.options == {"slot.name", "errors.tolerance", "database.hostname"}
 
 
 def test_failed_task_is_told_by_its_trace() -> None:
