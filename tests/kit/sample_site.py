@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,15 +37,28 @@ schema: erp
 
 @dataclass(frozen=True, slots=True)
 class SampleDatabase:
-    """A database: its script's name, and the tables that each module captures, as YAML."""
+    """A database: its script's name, and the tables that each module captures, as YAML.
+
+    With `followed` there is no snapshot; `changed` are statements that change the tables once they
+    are made, and `keys` what a declaration says of those that lost their key, by module.
+    """
 
     name: str
     tables: Mapping[str, str]
+    followed: bool = False
+    changed: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def script(self) -> Path:
         """The script that makes and fills it."""
         return SCRIPTS / f"{self.name}-postgresql.sql"
+
+    def read_script(self) -> tuple[str, str]:
+        """Read what makes the tables, and what fills them."""
+        text = _OF_PSQL.sub("", self.script.read_text(encoding="utf-8"))
+        made, insert, filled = text.partition("INSERT INTO")
+        return ";".join([made, *self.changed]), insert + filled
 
 
 NORTHWIND = SampleDatabase(
@@ -69,9 +82,21 @@ CHINOOK = SampleDatabase(
 )
 
 
-def fill_database(sample: SampleDatabase, owner_url: str) -> None:
-    """Run the script as the owner, within the schema that the capture role may be let into."""
-    script = _OF_PSQL.sub("", sample.script.read_text(encoding="utf-8"))
+KEYLESS = SampleDatabase(
+    "chinook",
+    CHINOOK.tables,
+    followed=True,
+    changed=(
+        "alter table playlist_track drop constraint playlist_track_pkey",
+        "alter table playlist_track replica identity full",
+    ),
+    keys=MappingProxyType({"music": "{playlist_track: [playlist_id, track_id]}"}),
+)
+"""Chinook, followed from its first row on; one table has lost its key, which is declared."""
+
+
+def run_script(script: str, owner_url: str) -> None:
+    """Run a script as the owner, within the schema that the capture role may be let into."""
     with psycopg.connect(owner_url, options=f"-c search_path={SCHEMA}") as connection:
         connection.execute(script.encode())
 
@@ -81,6 +106,8 @@ def write_declarations(sample: SampleDatabase, folder: Path) -> None:
     folder.mkdir()
     for module, tables in sample.tables.items():
         text = f"module: {module}\n{_SERVER}tables: {tables}\n"
+        text += "snapshot: no_data\n" if sample.followed else ""
+        text += f"keys: {sample.keys[module]}\n" if module in sample.keys else ""
         (folder / f"{module}.yaml").write_text(text)
 
 

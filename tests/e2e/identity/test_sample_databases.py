@@ -9,10 +9,11 @@ import pytest
 from live_site import LiveSite
 from sample_site import (
     CHINOOK,
+    KEYLESS,
     NORTHWIND,
     SCHEMA,
     SampleDatabase,
-    fill_database,
+    run_script,
     write_declarations,
     write_package,
     write_site_file,
@@ -43,57 +44,94 @@ CHANGES = {
 TABLES = {"northwind": 14, "chinook": 11}
 
 
-@pytest.fixture(params=[NORTHWIND, CHINOOK], ids=lambda sample: sample.name)
-def sample(request: pytest.FixtureRequest) -> SampleDatabase:
-    """Give a sample database whose script is there."""
-    chosen: SampleDatabase = request.param
-    if not chosen.script.is_file():
-        pytest.skip(f"{chosen.script} is not there: it is not ours to carry")
-    return chosen
-
-
 @pytest.fixture
-def live(sample: SampleDatabase, site: Callable[[], Any]) -> Iterator[LiveSite]:
-    """Give a site over the sample database: filled and declared, nothing applied yet."""
-    folder = site().folder
-    write_declarations(sample, folder / "connectors")
-    write_site_file(sample, folder)
-    fill_database(sample, load_settings(folder).legacy.owner_url)
-    write_package(sample, folder)
-    running = LiveSite(folder, modules=tuple(sample.tables))
-    yield running
-    running.end()
+def make_site(site: Callable[[], Any]) -> Iterator[Callable[[SampleDatabase], LiveSite]]:
+    """Give a factory of sites over a sample database, filled if there is to be a snapshot."""
+    made: list[LiveSite] = []
+
+    def make(sample: SampleDatabase) -> LiveSite:
+        if not sample.script.is_file():
+            pytest.skip(f"{sample.script} is not there: it is not ours to carry")
+        folder = site().folder
+        write_declarations(sample, folder / "connectors")
+        write_site_file(sample, folder)
+        for script in sample.read_script()[: 1 if sample.followed else 2]:
+            run_script(script, load_settings(folder).legacy.owner_url)
+        write_package(sample, folder)
+        made.append(LiveSite(folder, modules=tuple(sample.tables)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
 
 
-def test_the_whole_way_by_identity_adapters(sample: SampleDatabase, live: LiveSite) -> None:
+@pytest.mark.parametrize("sample", [NORTHWIND, CHINOOK], ids=lambda sample: sample.name)
+def test_the_whole_way_by_identity_adapters(
+    sample: SampleDatabase, make_site: Callable[[SampleDatabase], LiveSite]
+) -> None:
     """Plan, apply, snapshot and changes: mirror and region MATCH, each table row by row."""
+    live = make_site(sample)
     code, plan = live.run_json("connectors", "plan")
     assert code == 1
     assert {one["action"] for one in plan["changes"]} == {"create"}
-    captured = {
-        name
+    assert len(captured_tables(plan)) == TABLES[sample.name]
+    begin(live)
+    complete = "select count(*) from hub.module where snapshot = 'complete'"
+    live.wait(lambda: live.hub(complete)[0][0] == len(live.modules), "the snapshots")
+    change(live, sample)
+    check_match(live, captured_tables(plan))
+
+
+def test_followed_from_the_first_row_on(
+    make_site: Callable[[SampleDatabase], LiveSite],
+) -> None:
+    """Without a snapshot, all that comes afterwards comes through; a declared key tells rows."""
+    live = make_site(KEYLESS)
+    _, plan = live.run_json("connectors", "plan")
+    begin(live)
+    run_script(KEYLESS.read_script()[1], live.settings.legacy.owner_url)
+    change(live, KEYLESS)
+    check_match(live, captured_tables(plan))
+
+
+def captured_tables(plan: dict[str, Any]) -> set[str]:
+    """Give the names of all captured tables of a plan, without schema."""
+    return {
+        name.rpartition(".")[2]
         for one in plan["changes"]
         for field in one["fields"]
         if field["field"] == "table.include.list"
         for name in field["to"].split(",")
     }
-    assert len(captured) == TABLES[sample.name]
-    assert live.run("connectors", "apply").returncode == 0
-    assert live.run("connectors", "plan").returncode == 0
+
+
+def begin(live: LiveSite) -> None:
+    """Apply what is declared, after which nothing is left to plan, and start all processes."""
+    done = live.run("connectors", "apply")
+    assert done.returncode == 0, done.stderr
+    again = live.run("connectors", "plan")
+    assert again.returncode == 0, again.stdout
     migrate_targets(live.settings, _ignore)
     register_site_contracts(live.settings, _ignore)
     live.start_all()
-    complete = "select count(*) from hub.module where snapshot = 'complete'"
-    live.wait(lambda: live.hub(complete)[0][0] == len(live.modules), "the snapshots")
+
+
+def change(live: LiveSite, sample: SampleDatabase) -> None:
+    """Change the legacy database, a transaction at a time."""
     for statement in CHANGES[sample.name]:
         live.legacy(f"set search_path = {SCHEMA}", statement)
+
+
+def check_match(live: LiveSite, tables: set[str]) -> None:
+    """Assert that mirror and region match by their hashes, and the region row by row."""
     live.wait_for_quiet()
     code, found = live.run_json("reconcile")
     states = {(one["table"], one["region"]): one["state"] for one in found["tables"]}
-    assert (code, found["verdict"]) == (0, "match"), states
-    assert len(states) == 2 * TABLES[sample.name]
-    for name in captured:
-        table = name.rpartition(".")[2]
+    assert (code, found["verdict"]) == (0, "MATCH"), states
+    assert len(states) == 2 * len(tables)
+    assert live.hub("select * from hub.dead_letter") == []
+    for table in tables:
         assert rows(live.query_legacy, f"{SCHEMA}.{table}") == rows(
             lambda statement: live.store("eu", statement), table
         )
