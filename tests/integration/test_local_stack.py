@@ -20,8 +20,9 @@ import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from connectors.engines import ENGINES
 from pipeline.cli.stack import status
-from pipeline.errors import Unreachable
+from pipeline.errors import Configuration, Unreachable
 from pipeline.local_stack import bundles, process
 from pipeline.local_stack.artifacts import read_lock
 from pipeline.local_stack.download import artifact_cache, is_intact
@@ -65,6 +66,22 @@ def test_two_stacks_run_beside_each_other(stack: LocalStack, other: LocalStack) 
 def test_state_file_is_private(other: LocalStack) -> None:
     """Only the owner can read the passwords."""
     assert stat.S_IMODE(other.state_file.stat().st_mode) == 0o600
+
+
+def test_an_engine_that_is_asked_for_is_added(other: LocalStack) -> None:
+    """Connect starts anew with another engine's connector; asked for again, it is left alone."""
+    kafka = other.find_pid("kafka")
+    variables = other.up(engines=["mariadb"])
+    connect = other.find_pid("connect")
+    url = f"{variables['ISTHMUS_CONNECT_URL']}/connector-plugins"
+    found = {one["class"] for one in requests.get(url, timeout=SECONDS_MAX).json()}
+    assert ENGINES["mariadb"].connector_class in found
+    assert ENGINES["postgresql"].connector_class in found
+    assert ENGINES["oracle"].connector_class not in found
+    other.up(engines=["mariadb", "postgresql"])
+    assert (other.find_pid("connect"), other.find_pid("kafka")) == (connect, kafka)
+    with pytest.raises(Configuration, match="no engine 'maria'"):
+        other.up(engines=["maria"])
 
 
 def test_connect_has_the_plugin_and_exactly_once(other: LocalStack) -> None:
