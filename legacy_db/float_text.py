@@ -51,8 +51,9 @@ def _shortest(size: float) -> Decimal:
     above = math.nextafter(size, math.inf)
     low = (exact + Fraction(math.nextafter(size, 0.0))) / 2
     high = exact + exact - low if math.isinf(above) else (exact + Fraction(above)) / 2
-    for digits in range(1, _DIGITS_MAX):
-        text = f"{size:.{digits}g}"
+    # repr first: below a power of two, the nearest decimal of so many digits need not do
+    texts = (repr(size), *(f"{size:.{digits}g}" for digits in range(1, _DIGITS_MAX)))
+    for text in texts:
         if low < Fraction(text) < high:
             return Decimal(text)
     return Decimal(f"{size:.{_DIGITS_MAX}g}")

@@ -124,6 +124,8 @@ class PostgreSQLDatabase:
 
     def hashes_by_key(self, table: Table, keys: Sequence[Key]) -> dict[Key, int]:
         """Read the hashes of the rows with these keys (values or their texts)."""
+        if not keys:
+            return {}
         with _wrapped(), self._connection.cursor(row_factory=tuple_row) as cursor:
             key = key_range.read_key_sql(self._connection, table)
             condition, parameters = key.among(keys)

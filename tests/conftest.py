@@ -19,6 +19,8 @@ from types import FrameType
 import pytest
 import requests
 from confluent_kafka.admin import AdminClient
+from mariadb_packages import MissingMariaDB, find_mariadb
+from mariadb_server import MariaDBServer
 
 from pipeline.local_stack.databases import OWNERS, create_databases, drop_databases
 from pipeline.local_stack.guard import guarded
@@ -113,6 +115,30 @@ def module_databases(stack: LocalStack) -> Iterator[Callable[[], dict[str, str]]
     """Give the same factory for what the tests of a module share."""
     with _database_factory(stack) as make:
         yield make
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDBServer]:
+    """Give the run's MariaDB server; skip, with the reason, where there can be none."""
+    try:
+        programs = find_mariadb()
+    except MissingMariaDB as problem:
+        pytest.skip(str(problem))
+    server = MariaDBServer(programs, tmp_path_factory.mktemp("mariadb"))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDBServer) -> Iterator[str]:
+    """Give the URL of an empty MariaDB database of the test's own."""
+    name = f"t{secrets.token_hex(4)}"
+    with contextlib.closing(mariadb_server.open_session()) as session:
+        session.execute(f"create database {name} character set utf8mb4")
+        yield mariadb_server.url(name)
+        session.execute(f"drop database {name}")
 
 
 @contextlib.contextmanager

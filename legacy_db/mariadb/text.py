@@ -43,8 +43,8 @@ def type_modifier(type_: str) -> str:
 def dated_sql(column: Column) -> str:
     """Return the column of dates or times, its zero dates replaced as Debezium does."""
     name = quote(column.name)
-    epoch = "'1970-01-01'" if type_base(column.type) == "date" else "'1970-01-01 00:00:00'"
-    instead = "null" if column.nullable else f"cast({epoch} as datetime)"
+    kind = "date" if type_base(column.type) == "date" else "datetime"
+    instead = "null" if column.nullable else f"cast('1970-01-01' as {kind})"
     return f"if(month({name}) = 0 or dayofmonth({name}) = 0, {instead}, {name})"
 
 
@@ -124,10 +124,6 @@ def _time_text(column: Column) -> str:
     return _without_zeros(f"cast(cast({quote(column.name)} as time(6)) as char)")
 
 
-def _uuid_text(column: Column) -> str:
-    return f"lower(cast({quote(column.name)} as char))"
-
-
 def _without_zeros(text: str) -> str:
     return f"trim(trailing '.' from trim(trailing '0' from {text}))"
 
@@ -186,5 +182,4 @@ _TEXTS: dict[str, Callable[[Column], str]] = {
     "timestamp without time zone": _moment_text,
     "timestamp with time zone": _moment_with_zone_text,
     "time without time zone": _time_text,
-    "uuid": _uuid_text,
 }

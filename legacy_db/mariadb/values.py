@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from legacy_db.float_text import shortest_real
 from legacy_db.mariadb.text import dated_sql, quote, type_base, type_modifier
@@ -41,8 +40,6 @@ def order_sql(column: Column) -> str:
     name, base = quote(column.name), type_base(column.type)
     if base in _WITHOUT_ORDER_OF_OURS:
         return f"cast(convert({name} using utf8mb4) as binary)"
-    if base == "uuid":
-        return f"cast({name} as char)"  # MariaDB sorts a UUID by its last part first
     return value_sql(column)
 
 
@@ -77,7 +74,7 @@ def make_parameter(column: Column, value: Any) -> Any:
         return moment.astimezone(UTC).replace(tzinfo=None)
     if base in _NUMBERS:
         return _NUMBERS[base](value)
-    return str(value) if isinstance(value, UUID) else value
+    return value
 
 
 def _read_time(value: Any) -> Any:
@@ -85,10 +82,6 @@ def _read_time(value: Any) -> Any:
     if isinstance(value, timedelta) and timedelta() <= value < _DAY:
         return (datetime.min.replace(tzinfo=UTC) + value).time()
     return value if isinstance(value, time) else str(value)
-
-
-def _read_uuid(value: Any) -> UUID:
-    return UUID(str(value))
 
 
 def _read_moment(value: Any) -> Any:
@@ -109,5 +102,4 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "numeric": Decimal,  # bigint unsigned comes as a whole number
     "timestamp with time zone": _read_moment,
     "time without time zone": _read_time,
-    "uuid": _read_uuid,
 }

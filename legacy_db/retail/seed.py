@@ -1,4 +1,4 @@
-"""Fills an empty ERP with twenty years of data, by COPY, in one transaction.
+"""Fills an empty ERP with twenty years of data, in bulk, in one transaction.
 
 Enters: the URL of a role that may write, how many orders, a seed. Leaves: the number of rows per
 table. The same seed fills two databases with the same rows, change stamps included.
@@ -7,21 +7,21 @@ table. The same seed fills two databases with the same rows, change stamps inclu
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import psycopg
-from psycopg import sql
+from typing import TYPE_CHECKING, TypeVar
 
 from legacy_db.errors import Configuration, Unreachable
 from legacy_db.retail import seed_rows
+from legacy_db.retail.erp_opening import open_erp
 from legacy_db.retail.seed_orders import OrderGenerator, OrderRows
 from legacy_db.retail.tables import METADATA, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from legacy_db.retail.erp_connection import ErpConnection
     from legacy_db.retail.seed_rows import Row
 
 T = TypeVar("T")
@@ -48,18 +48,18 @@ def seed(
     Configuration when it holds data already; Unreachable when there is no server.
     """
     try:
-        connection = psycopg.connect(url)
-    except psycopg.OperationalError as error:
+        connection = open_erp(url, schema)
+    except Unreachable as error:
         raise Unreachable(
             f"no legacy database to seed: start it with `isthmus up`, or correct its URL ({error})"
         ) from error
-    with connection:
+    with closing(connection):
         writer = _Writer(connection, schema)
-        writer.refuse_data()
-        _write_all(writer, Random(seed), orders, customers, items)  # noqa: S311 - test data, not secrets
-        writer.set_next_session(orders, customers)
-        connection.commit()
-        writer.analyze()
+        with connection.transaction():
+            writer.refuse_data()
+            _write_all(writer, Random(seed), orders, customers, items)  # noqa: S311 - test data, not secrets
+            writer.set_next_session(orders, customers)
+        connection.analyze(writer.rows)
     return dict(writer.rows)
 
 
@@ -97,58 +97,32 @@ def _batch(rows: Iterator[T]) -> Iterator[list[T]]:
 
 
 class _Writer:
-    """Copies rows into tables and counts them."""
+    """Loads rows into tables and counts them."""
 
-    def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
+    def __init__(self, connection: ErpConnection, schema: str) -> None:
         self.rows: Counter[str] = Counter()
         self._connection = connection
         self._schema = schema
 
     def refuse_data(self) -> None:
         for name in ("cust_mstr", "ord_hdr"):
-            found = self._connection.execute(
-                sql.SQL("select 1 from {} limit 1").format(self._table(name))
-            ).fetchone()
-            if found:
+            if self._connection.execute(f"select 1 from {name} limit 1").fetchone():
                 raise Configuration(
                     f"{self._schema}.{name} holds rows already: seed an empty database, or start "
                     "anew with `isthmus up --fresh`"
                 )
 
     def write(self, name: str, rows: Iterable[Row]) -> None:
-        columns = [sql.Identifier(c.name) for c in METADATA.tables[f"{SCHEMA}.{name}"].columns]
-        statement = sql.SQL("copy {} ({}) from stdin").format(
-            self._table(name), sql.SQL(", ").join(columns)
-        )
-        with self._connection.cursor() as cursor:
-            with cursor.copy(statement) as copy:
-                for row in rows:
-                    copy.write_row(row)
-            self.rows[name] += cursor.rowcount
+        columns = [column.name for column in METADATA.tables[f"{SCHEMA}.{name}"].columns]
+        self.rows[name] += self._connection.load(name, columns, rows)
 
     def set_next_session(self, orders: int, customers: int) -> None:
         """Leave the numbers that the seed took to nobody else, and say where they end."""
         session = 1 + max(orders * 5 // SESSION_DOCUMENTS, customers // SESSION_CUSTOMERS)
         self._connection.execute(
-            sql.SQL("update {} set nxt_no = greatest(nxt_no, %s) where num_cd = 'SESSION'").format(
-                self._table("num_tab")
-            ),
-            (session,),
+            "update num_tab set nxt_no = greatest(nxt_no, %s) where num_cd = 'SESSION'", (session,)
         )
-
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                sql.SQL("insert into {} (num_cd, nxt_no) values (%s, %s)").format(
-                    self._table("num_tab")
-                ),
-                [("ORDER", orders + 1), ("CUSTOMER", customers + 1)],
-            )
-
-    def analyze(self) -> None:
-        """Let the planner know the tables; a role that does not own them gets only a warning."""
-        self._connection.execute(
-            sql.SQL("analyze {}").format(sql.SQL(", ").join(self._table(n) for n in self.rows))
+        self._connection.execute_many(
+            "insert into num_tab (num_cd, nxt_no) values (%s, %s)",
+            [("ORDER", orders + 1), ("CUSTOMER", customers + 1)],
         )
-
-    def _table(self, name: str) -> sql.Identifier:
-        return sql.Identifier(self._schema, name)

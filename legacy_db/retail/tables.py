@@ -10,17 +10,17 @@ from sqlalchemy import (
     CHAR,
     BigInteger,
     Column,
-    DateTime,
     Index,
     Integer,
     MetaData,
     Numeric,
     SmallInteger,
     Table,
-    Text,
     text,
 )
 from sqlalchemy import String as Varchar
+
+from legacy_db.retail.column_types import LONG_TEXT, PRICE, STAMP
 
 SCHEMA = "erp"
 METADATA = MetaData(schema=SCHEMA)
@@ -48,8 +48,8 @@ CUST_MSTR = Table(
     Column("eml", Varchar(80)),
     Column("cre_dt", Integer, nullable=False),
     Column("del_flg", CHAR(1), nullable=False, server_default=text("'N'")),
-    Column("notes", Text),
-    Column("chg_ts", DateTime, nullable=False),
+    Column("notes", LONG_TEXT),
+    Column("chg_ts", STAMP, nullable=False),
 )
 CUST_ADDR = Table(
     "cust_addr",
@@ -74,8 +74,8 @@ ORD_HDR = Table(
     Column("frt_amt", Varchar(12)),
     Column("disc_pct", Numeric(5, 2), nullable=False),
     Column("tot_amt", BigInteger, nullable=False),
-    Column("rmk", Text),
-    Column("chg_ts", DateTime, nullable=False),
+    Column("rmk", LONG_TEXT),
+    Column("chg_ts", STAMP, nullable=False),
     Index("ord_hdr_cust", "cust_no"),
 )
 ORD_LIN = Table(
@@ -85,7 +85,7 @@ ORD_LIN = Table(
     Column("lin_no", SmallInteger, primary_key=True, autoincrement=False),
     Column("item_no", CHAR(15), nullable=False),
     Column("qty", Numeric(12, 3), nullable=False),
-    Column("unit_prc", Numeric, nullable=False),
+    Column("unit_prc", PRICE, nullable=False),
     Column("lin_amt", BigInteger, nullable=False),
     Column("stat_cd", CHAR(1), nullable=False),
 )
@@ -142,7 +142,7 @@ PAY_TRX = Table(
     Column("stat_cd", CHAR(1), nullable=False),
     Column("rsn_cd", CHAR(4)),
     Column("trx_dt", Integer, nullable=False),
-    Column("chg_ts", DateTime, nullable=False),
+    Column("chg_ts", STAMP, nullable=False),
     Index("pay_trx_ord", "ord_no"),
 )
 PAY_STG = Table(
@@ -154,12 +154,12 @@ PAY_STG = Table(
     Column("rslt_cd", CHAR(1), nullable=False),
     Column("rsn_cd", CHAR(4)),
     Column("amt", BigInteger, nullable=False),
-    Column("stg_ts", DateTime, nullable=False),
+    Column("stg_ts", STAMP, nullable=False),
 )
 PAY_LOG = Table(  # no primary key: nobody ever missed one
     "pay_log",
     METADATA,
-    Column("log_ts", DateTime, nullable=False),
+    Column("log_ts", STAMP, nullable=False),
     Column("trx_no", BigInteger),
     Column("lvl_cd", CHAR(1), nullable=False),
     Column("msg", Varchar(200), nullable=False),

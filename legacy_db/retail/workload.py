@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from random import Random
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-
-import psycopg
-from psycopg import errors, sql
 
 from legacy_db.errors import Configuration, Retriable, Unreachable
 from legacy_db.retail import (
@@ -28,6 +25,8 @@ from legacy_db.retail import (
     workload_stock,
     workload_upkeep,
 )
+from legacy_db.retail.erp_connection import Conflict
+from legacy_db.retail.erp_opening import open_erp
 from legacy_db.retail.tables import SCHEMA
 from legacy_db.retail.workload_plan import Kind, Operation, TokenBucket, plan_operations
 from legacy_db.retail.workload_session import (
@@ -135,14 +134,12 @@ def run_workload(
 
 def _open_session(url: str, schema: str, stack: ExitStack) -> Session:
     try:
-        connection = stack.enter_context(psycopg.connect(url, autocommit=True))
-    except psycopg.OperationalError as error:
+        connection = stack.enter_context(closing(open_erp(url, schema)))
+    except Unreachable as error:
         raise Unreachable(
             "no legacy database for the workload: start it with `isthmus up`, or correct "
             f"ISTHMUS_LEGACY_APP_URL ({error})"
         ) from error
-    connection.execute(sql.SQL("set search_path to {}").format(sql.Identifier(schema)))
-    connection.execute("set timezone to 'UTC'")
     shape = read_shape(connection)
     return Session(connection, take_session_number(connection), shape)
 
@@ -184,7 +181,7 @@ class _Terminal:
                 break
             try:
                 self._make(operation)
-            except psycopg.OperationalError as error:
+            except Unreachable as error:
                 raise Unreachable(
                     f"the legacy database went away during {operation.kind} ({error}): see its "
                     "log, start it with `isthmus up`"
@@ -196,7 +193,7 @@ class _Terminal:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 done, committed = _transact(self._session, operation)
-            except (errors.DeadlockDetected, errors.SerializationFailure):
+            except Conflict:
                 self._result.retries += 1
                 if self._times.stop.wait(_backoff_s(attempt, operation)):
                     return
@@ -221,14 +218,12 @@ def _backoff_s(attempt: int, operation: Operation) -> float:
 
 def _transact(session: Session, operation: Operation) -> tuple[bool, bool]:
     """Return whether there was something to do, and whether it was committed."""
-    done, committed = True, False
+    done, kept, committed = True, False, False
     try:
         with session.connection.transaction():
             done = bool(_TRANSACTIONS[operation.kind](session, Random(operation.draw)))  # noqa: S311 - a workload, not a secret
-            committed = True
-    except psycopg.Error:
-        committed = False
-        raise
+            kept = True
+        committed = kept
     finally:
         session.finish(committed=committed)
     return done, committed

@@ -15,6 +15,7 @@ from legacy_db.retail.workload_session import TODAY
 if TYPE_CHECKING:
     from random import Random
 
+    from legacy_db.retail.seed_rows import Row
     from legacy_db.retail.workload_session import Session
 
 _INSERT_ADDRESS = (
@@ -29,7 +30,7 @@ def add_customer(session: Session, random: Random) -> bool:
     session.execute(
         "insert into cust_mstr (cust_no, cust_nm, cust_typ, stat_cd, tax_no, crd_lim, lang_cd, eml,"
         f" cre_dt, notes, chg_ts) values (%s, %s, 'P', 'A', null, %s, %s, %s, {TODAY}, null,"
-        " localtimestamp)",
+        " localtimestamp(6))",
         number,
         vocabulary.person_name(random),
         random.randrange(0, 1_000_000, 100),
@@ -46,7 +47,7 @@ def rename_customer(session: Session, random: Random) -> bool:
     if number is None:
         return False
     session.execute(
-        "update cust_mstr set cust_nm = %s, chg_ts = localtimestamp where cust_no = %s",
+        "update cust_mstr set cust_nm = %s, chg_ts = localtimestamp(6) where cust_no = %s",
         vocabulary.company_name(random),
         number,
     )
@@ -59,20 +60,27 @@ def readdress_customer(session: Session, random: Random) -> bool:
     if number is None:
         return False
     kind = random.choice("BS")
-    removed = session.execute(
-        "delete from cust_addr where cust_no = %s and addr_typ = 'S' and %s", number, kind == "S"
-    )
-    if removed.rowcount == 0:
-        session.execute(
-            _INSERT_ADDRESS + " on conflict (cust_no, addr_typ) do update set addr_ln ="
-            " excluded.addr_ln, city = excluded.city, zip_cd = excluded.zip_cd,"
-            " ctry_cd = excluded.ctry_cd",
-            number,
-            kind,
-            *address(random),
-        )
-    session.execute("update cust_mstr set chg_ts = localtimestamp where cust_no = %s", number)
+    removed = 0
+    if kind == "S":
+        statement = "delete from cust_addr where cust_no = %s and addr_typ = 'S'"
+        removed = session.execute(statement, number).rowcount
+    if not removed:
+        _write_address(session, number, kind, address(random))
+    session.execute("update cust_mstr set chg_ts = localtimestamp(6) where cust_no = %s", number)
     return True
+
+
+def _write_address(session: Session, number: int, kind: str, place: Row) -> None:
+    """Write an address over the old one of its kind; the customer is locked."""
+    found = session.execute(
+        "update cust_addr set addr_ln = %s, city = %s, zip_cd = %s, ctry_cd = %s"
+        " where cust_no = %s and addr_typ = %s",
+        *place,
+        number,
+        kind,
+    )
+    if not found.rowcount:
+        session.execute(_INSERT_ADDRESS, number, kind, *place)
 
 
 def soft_remove_customer(session: Session, random: Random) -> bool:
@@ -81,7 +89,7 @@ def soft_remove_customer(session: Session, random: Random) -> bool:
     if number is None:
         return False
     session.execute(
-        "update cust_mstr set del_flg = 'Y', stat_cd = 'C', chg_ts = localtimestamp"
+        "update cust_mstr set del_flg = 'Y', stat_cd = 'C', chg_ts = localtimestamp(6)"
         " where cust_no = %s",
         number,
     )
@@ -93,7 +101,7 @@ def hard_remove_customer(session: Session, random: Random) -> bool:
     customers = session.shape.customers
     found = session.execute(
         "select cust_no from cust_mstr c where cust_no >= %s"
-        " and not exists (select from ord_hdr o where o.cust_no = c.cust_no)"
+        " and not exists (select 1 from ord_hdr o where o.cust_no = c.cust_no)"
         " order by cust_no limit 1 for update",
         random.randrange(int(customers * NEVER_BUY), customers + 1),
     ).fetchone()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 TOTAL = """
 round((select coalesce(sum(l.lin_amt), 0) from ord_lin l where l.ord_no = h.ord_no)
-  * (100 - h.disc_pct) / 100) + coalesce(nullif(btrim(h.frt_amt), '')::numeric, 0) * 100
+  * (100 - h.disc_pct) / 100)
+  + coalesce(cast(nullif(trim(h.frt_amt), '') as decimal(12,2)), 0) * 100
 """
 """The order's amount as amounts.total_cents() has it, for the header h."""
 _RESERVE = "update stk_bal set qty_rsv = qty_rsv + %s where whs_cd = %s and item_no = %s"
@@ -123,9 +124,10 @@ def _remove_line(session: Session, random: Random, order: int) -> None:
 
 
 def _read_lines(session: Session, order: int) -> list[tuple[int, str, Decimal]]:
-    return session.execute(
+    found: list[tuple[int, str, Decimal]] = session.execute(
         "select lin_no, item_no, qty from ord_lin where ord_no = %s order by lin_no", order
     ).fetchall()
+    return found
 
 
 def release_stock(session: Session, order: int) -> None:
@@ -146,5 +148,6 @@ def release_stock(session: Session, order: int) -> None:
 def rewrite_total(session: Session, order: int) -> None:
     """Write the order's amount anew after its lines have changed."""
     session.execute(
-        f"update ord_hdr h set tot_amt = {TOTAL}, chg_ts = localtimestamp where ord_no = %s", order
+        f"update ord_hdr h set tot_amt = {TOTAL}, chg_ts = localtimestamp(6) where ord_no = %s",
+        order,
     )

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from legacy_db.retail import amounts, vocabulary
+from legacy_db.retail.erp_connection import Rollback
 from legacy_db.retail.seed_orders import DISCOUNTS, FREIGHTS, freight_cents
 from legacy_db.retail.seed_rows import NEVER_BUY
 from legacy_db.retail.workload_lines import (
@@ -30,7 +29,7 @@ _INSERT_HEADER = f"""
 insert into ord_hdr (ord_no, cust_no, ord_dt, stat_cd, curr_cd, "user", frt_amt, disc_pct, tot_amt,
   rmk, chg_ts)
 select %s, coalesce((select min(cust_no) from cust_mstr where cust_no >= %s), 1), {TODAY}, 'N', %s,
-  %s, %s, %s, %s, %s, localtimestamp
+  %s, %s, %s, %s, %s, localtimestamp(6)
 """
 
 
@@ -81,7 +80,7 @@ def place_with_savepoint(session: Session, random: Random) -> bool:
     with session.connection.transaction():
         write_lines(session, draw_lines(session, random, number, first_line=50, lines=2))
         session.execute("update ord_hdr set rmk = 'never seen' where ord_no = %s", number)
-        raise psycopg.Rollback
+        raise Rollback
     write_lines(session, draw_lines(session, random, number, first_line=60, lines=1))
     rewrite_total(session, number)
     return True
@@ -90,7 +89,7 @@ def place_with_savepoint(session: Session, random: Random) -> bool:
 def place_rolled_back(session: Session, random: Random) -> bool:
     """Place and change an order, then roll everything back."""
     place_and_change(session, random)
-    raise psycopg.Rollback
+    raise Rollback
 
 
 def change_order(session: Session, random: Random) -> bool:
@@ -112,7 +111,7 @@ def cancel_order(session: Session, random: Random) -> bool:
     release_stock(session, number)
     session.execute("update ord_lin set stat_cd = 'X' where ord_no = %s", number)
     session.execute(
-        "update ord_hdr set stat_cd = 'X', chg_ts = localtimestamp where ord_no = %s", number
+        "update ord_hdr set stat_cd = 'X', chg_ts = localtimestamp(6) where ord_no = %s", number
     )
     return True
 
@@ -143,7 +142,7 @@ def ship_order(session: Session, random: Random) -> bool:
     )
     session.execute("update ord_lin set stat_cd = 'S' where ord_no = %s", number)
     session.execute(
-        "update ord_hdr set stat_cd = 'S', chg_ts = localtimestamp where ord_no = %s", number
+        "update ord_hdr set stat_cd = 'S', chg_ts = localtimestamp(6) where ord_no = %s", number
     )
     session.execute(
         "insert into shipmt (ship_no, ord_no, ship_dt, carr_cd, trk_no, stat_cd)"

@@ -31,7 +31,7 @@ def authorize_payment(session: Session, random: Random) -> bool:
     reason = _draw_failure(random)
     session.execute(
         "insert into pay_trx (trx_no, ord_no, mth_cd, amt, curr_cd, stat_cd, rsn_cd, trx_dt,"
-        f" chg_ts) values (%s, %s, %s, %s, %s, %s, %s, {TODAY}, localtimestamp)",
+        f" chg_ts) values (%s, %s, %s, %s, %s, %s, %s, {TODAY}, localtimestamp(6))",
         payment,
         number,
         random.choice(("CC", "DD", "BT")),
@@ -69,7 +69,7 @@ def _advance(
     before, after, stage = step
     reason = _draw_failure(random)
     changed = session.execute(
-        "update pay_trx set stat_cd = %s, rsn_cd = %s, chg_ts = localtimestamp"
+        "update pay_trx set stat_cd = %s, rsn_cd = %s, chg_ts = localtimestamp(6)"
         " where trx_no = %s and stat_cd = %s",
         "F" if reason else after,
         reason,
@@ -92,7 +92,7 @@ def _draw_failure(random: Random) -> str | None:
 def _write_stage(session: Session, payment: int, stage: int, code: str, reason: str | None) -> None:
     session.execute(
         "insert into pay_stg (trx_no, stg_no, stg_cd, rslt_cd, rsn_cd, amt, stg_ts)"
-        " select trx_no, %s, %s, %s, %s, amt, localtimestamp from pay_trx where trx_no = %s",
+        " select trx_no, %s, %s, %s, %s, amt, localtimestamp(6) from pay_trx where trx_no = %s",
         stage,
         code,
         "F" if reason else "O",
@@ -100,7 +100,7 @@ def _write_stage(session: Session, payment: int, stage: int, code: str, reason: 
         payment,
     )
     session.execute(
-        "insert into pay_log (log_ts, trx_no, lvl_cd, msg) values (localtimestamp, %s, %s, %s)",
+        "insert into pay_log (log_ts, trx_no, lvl_cd, msg) values (localtimestamp(6), %s, %s, %s)",
         payment,
         "E" if reason else "I",
         f"stage {code} failed: {reason}" if reason else f"stage {code} done",

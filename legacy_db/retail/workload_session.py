@@ -1,8 +1,8 @@
 """One clerk's terminal: its connection, the numbers it gives to documents, what it did lately.
 
-Enters: a psycopg connection. Leaves: `Session`, which the transactions of workload_*.py work with,
-and their common look-ups. Numbers are counted up within the session's own million, as the ERP does:
-no two sessions meet on a counter.
+Enters: a connection of the ERP. Leaves: `Session`, which the transactions of workload_*.py work
+with, and their common look-ups. Numbers are counted up within the session's own million, as the ERP
+does: no two sessions meet on a counter.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    import psycopg
+    from legacy_db.retail.erp_connection import Answer, ErpConnection
 
 RECENT_MAX = 200
 """Documents of its own that a session remembers."""
-TODAY = "to_char(localtimestamp, 'YYYYMMDD')::integer"
+TODAY = (
+    "(extract(year from localtimestamp(6)) * 10000 + extract(month from localtimestamp(6)) * 100"
+    " + extract(day from localtimestamp(6)))"
+)
 OWN_ORDER = 0.6
 """How often a clerk works on an order that he placed himself; else on any."""
 
@@ -36,7 +39,7 @@ class Shape:
     customers: int
 
 
-def read_shape(connection: psycopg.Connection[Any]) -> Shape:
+def read_shape(connection: ErpConnection) -> Shape:
     """Read what there is to work on; Configuration when the ERP is not seeded."""
     ends = dict(connection.execute("select rtrim(num_cd), nxt_no from num_tab").fetchall())
     items = connection.execute(
@@ -49,11 +52,13 @@ def read_shape(connection: psycopg.Connection[Any]) -> Shape:
     return Shape(tuple(item for (item,) in items), ends["ORDER"] - 1, ends["CUSTOMER"] - 1)
 
 
-def take_session_number(connection: psycopg.Connection[Any]) -> int:
+def take_session_number(connection: ErpConnection) -> int:
     """Take the next session's number from the ERP's table of numbers."""
-    row = connection.execute(
-        "update num_tab set nxt_no = nxt_no + 1 where num_cd = 'SESSION' returning nxt_no - 1"
-    ).fetchone()
+    with connection.transaction():
+        row = connection.execute(
+            "select nxt_no from num_tab where num_cd = 'SESSION' for update"
+        ).fetchone()
+        connection.execute("update num_tab set nxt_no = nxt_no + 1 where num_cd = 'SESSION'")
     if row is None:
         raise Configuration("num_tab has no row SESSION: migrate and seed the legacy database anew")
     return int(row[0])
@@ -63,7 +68,7 @@ def take_session_number(connection: psycopg.Connection[Any]) -> int:
 class Session:
     """A terminal's state. The deques are its own documents, changed after a commit only."""
 
-    connection: psycopg.Connection[Any]
+    connection: ErpConnection
     number: int
     shape: Shape
     orders: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
@@ -72,14 +77,13 @@ class Session:
     pending: list[tuple[deque[int], int]] = field(default_factory=list)
     _given: Counter[str] = field(default_factory=Counter)
 
-    def execute(self, statement: str, *parameters: Any) -> psycopg.Cursor[Any]:
+    def execute(self, statement: str, *parameters: Any) -> Answer:
         """Execute one statement."""
         return self.connection.execute(statement, parameters)
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Execute one statement for each row, in one round trip."""
-        with self.connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
+        self.connection.execute_many(statement, rows)
 
     def next_number(self, document: str) -> int:
         """Take a number for an order, shipment, movement, payment or customer."""
@@ -114,9 +118,11 @@ class Session:
         start = random.randrange(1, self.shape.orders + 1)
         if own:
             start = self.orders[random.randrange(len(self.orders))]
-        return self.execute(
+        found: tuple[Any, ...] | None = self.execute(
             "select ord_no, curr_cd, tot_amt from ord_hdr"
-            " where ord_no >= %s and stat_cd = any(%s) order by ord_no limit 1 for update",
+            " where ord_no >= %s and position(stat_cd in %s) > 0"
+            " order by ord_no limit 1 for update",
             start,
-            list(statuses),
+            statuses,
         ).fetchone()
+        return found

@@ -30,8 +30,9 @@ def purge_orders(session: Session, random: Random) -> bool:
         random.randrange(1, 6),
     ).fetchall()
     numbers = [number for (number,) in found]
+    places = ", ".join(["%s"] * len(numbers)) or "null"
     for table in ("ord_lin", "shipmt", "ord_hdr"):
-        session.execute(f"delete from {table} where ord_no = any(%s)", numbers)
+        session.execute(f"delete from {table} where ord_no in ({places})", *numbers)
     return bool(numbers)
 
 
@@ -41,7 +42,7 @@ def reassign_large(session: Session, random: Random) -> bool:
     if number is None:
         return False
     session.execute(
-        'update ord_hdr set "user" = %s, chg_ts = localtimestamp where ord_no = %s',
+        'update ord_hdr set "user" = %s, chg_ts = localtimestamp(6) where ord_no = %s',
         random.choice(vocabulary.CLERKS),
         number,
     )
@@ -54,7 +55,7 @@ def rewrite_large(session: Session, random: Random) -> bool:
     if number is None:
         return False
     session.execute(
-        "update ord_hdr set rmk = %s, chg_ts = localtimestamp where ord_no = %s",
+        "update ord_hdr set rmk = %s, chg_ts = localtimestamp(6) where ord_no = %s",
         vocabulary.large_text(random, random.randrange(20_000, 60_000)),
         number,
     )
@@ -71,13 +72,14 @@ def reprice_batch(session: Session, random: Random) -> bool:
         *span,
     )
     session.execute(
-        "update ord_lin set unit_prc = round(unit_prc * 1.02, 4),"
-        " lin_amt = round(qty * round(unit_prc * 1.02, 4) * 100)"
+        # MariaDB assigns from left to right: the amount first, while the price is the old one
+        "update ord_lin set lin_amt = round(qty * round(unit_prc * 1.02, 4) * 100),"
+        " unit_prc = round(unit_prc * 1.02, 4)"
         " where ord_no between %s and %s and stat_cd = 'O'",
         *span,
     )
     changed = session.execute(
-        f"update ord_hdr h set \"user\" = 'batch', chg_ts = localtimestamp, tot_amt = {TOTAL}"
+        f"update ord_hdr h set \"user\" = 'batch', chg_ts = localtimestamp(6), tot_amt = {TOTAL}"
         " where ord_no between %s and %s",
         *span,
     )
@@ -87,7 +89,8 @@ def reprice_batch(session: Session, random: Random) -> bool:
 def _find_large(session: Session, random: Random) -> int | None:
     """Lock an order with a large remark; the size is read without reading the remark."""
     found = session.execute(
-        "select ord_no from ord_hdr where ord_no >= %s and pg_column_size(rmk) > %s"
+        "select ord_no from ord_hdr where ord_no >= %s"
+        f" and {session.connection.stored_bytes}(rmk) > %s"
         " order by ord_no limit 1 for update",
         random.randrange(1, session.shape.orders + 1),
         LARGE_BYTES,

@@ -41,6 +41,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("double precision", 123456789012345.0, "123456789012345"),
     ("double precision", 1.5e-7, "1.5e-07"),
     ("double precision", 0.0001, "0.0001"),
+    ("double precision", 2.0**-24, "5.960464477539063e-08"),
+    ("double precision", 3.459e21, "3.4590000000000003e+21"),
     ("double precision", float("inf"), "Infinity"),
     ("double precision", -0.0, "-0"),
     ("real", 0.1, "0.10000000149011612"),

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from legacy_db.errors import Unreachable
+from legacy_db.mariadb.connection import is_mariadb_url
 from legacy_db.retail.tables import SCHEMA
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+LOCK_SECONDS_MAX = 60
 _LOCK_KEY = 0x6973_7468_6572_7000
 """Advisory lock that keeps two migrations of one database apart; any constant does."""
 
@@ -41,8 +43,9 @@ def migrate_down(owner_url: str, schema: str = SCHEMA, revision: str = "base") -
 
 
 def _engine(owner_url: str) -> Engine:
-    url = make_url(owner_url).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, poolclass=NullPool)
+    url = make_url(owner_url)
+    driver = "mysql+pymysql" if is_mariadb_url(owner_url) else "postgresql+psycopg"
+    engine = create_engine(url.set(drivername=driver), poolclass=NullPool)
     try:
         engine.connect().close()
     except OperationalError as error:
@@ -54,17 +57,20 @@ def _engine(owner_url: str) -> Engine:
 
 
 def _lock(connection: Connection) -> None:
-    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    else:  # it ends with the connection
+        statement = text("select get_lock(:key, :seconds)")
+        connection.execute(statement, {"key": str(_LOCK_KEY), "seconds": LOCK_SECONDS_MAX})
 
 
 def _create_schema(connection: Connection, schema: str) -> None:
     """Ask first: CREATE SCHEMA IF NOT EXISTS needs a right that an owner of the schema may lack."""
-    found = connection.scalar(
-        text("select 1 from pg_namespace where nspname = :name"), {"name": schema}
-    )
-    if not found:
-        quoted = connection.dialect.identifier_preparer.quote(schema)
-        connection.execute(text(f"create schema {quoted}"))
+    if schema in inspect(connection).get_schema_names():
+        return
+    quoted = connection.dialect.identifier_preparer.quote(schema)
+    charset = "" if connection.dialect.name == "postgresql" else " character set utf8mb4"
+    connection.execute(text(f"create schema {quoted}{charset}"))
 
 
 def _config(connection: Connection, schema: str) -> Config:

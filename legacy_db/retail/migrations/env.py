@@ -7,7 +7,8 @@ connection = context.config.attributes["connection"]
 schema = context.config.attributes["schema"]
 quoted = connection.dialect.identifier_preparer.quote(schema)
 # the revisions name tables without a schema, so that one ERP can stand beside another
-connection.execute(text(f"set local search_path to {quoted}"))
+is_postgresql = connection.dialect.name == "postgresql"
+connection.execute(text(f"set local search_path to {quoted}" if is_postgresql else f"use {quoted}"))
 context.configure(
     connection=connection, version_table="alembic_version", version_table_schema=schema
 )

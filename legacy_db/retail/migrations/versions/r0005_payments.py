@@ -7,6 +7,7 @@ Revises: 0004
 import sqlalchemy as sa
 from alembic import op
 
+from legacy_db.retail.column_types import STAMP
 from legacy_db.retail.migrations.codes import add_codes, drop_codes
 
 revision = "0005"
@@ -26,7 +27,7 @@ def upgrade() -> None:
         sa.Column("stat_cd", sa.CHAR(1), nullable=False),
         sa.Column("rsn_cd", sa.CHAR(4)),
         sa.Column("trx_dt", sa.Integer, nullable=False),
-        sa.Column("chg_ts", sa.DateTime, nullable=False),
+        sa.Column("chg_ts", STAMP, nullable=False),
     )
     op.create_index("pay_trx_ord", "pay_trx", ["ord_no"])
     op.create_table(
@@ -37,11 +38,11 @@ def upgrade() -> None:
         sa.Column("rslt_cd", sa.CHAR(1), nullable=False),
         sa.Column("rsn_cd", sa.CHAR(4)),
         sa.Column("amt", sa.BigInteger, nullable=False),
-        sa.Column("stg_ts", sa.DateTime, nullable=False),
+        sa.Column("stg_ts", STAMP, nullable=False),
     )
     op.create_table(
         "pay_log",
-        sa.Column("log_ts", sa.DateTime, nullable=False),
+        sa.Column("log_ts", STAMP, nullable=False),
         sa.Column("trx_no", sa.BigInteger),
         sa.Column("lvl_cd", sa.CHAR(1), nullable=False),
         sa.Column("msg", sa.String(200), nullable=False),

@@ -7,6 +7,8 @@ Revises: 0005
 import sqlalchemy as sa
 from alembic import op
 
+from legacy_db.retail.column_types import PRICE
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -23,11 +25,11 @@ _WIDENED = (
 
 def upgrade() -> None:
     for table, column in _WIDENED:
-        op.alter_column(table, column, type_=sa.BigInteger)
-    op.alter_column("ord_lin", "unit_prc", type_=sa.Numeric)
+        op.alter_column(table, column, type_=sa.BigInteger, existing_nullable=False)
+    op.alter_column("ord_lin", "unit_prc", type_=PRICE, existing_nullable=False)
 
 
 def downgrade() -> None:
-    op.alter_column("ord_lin", "unit_prc", type_=sa.Numeric(12, 4))
+    op.alter_column("ord_lin", "unit_prc", type_=sa.Numeric(12, 4), existing_nullable=False)
     for table, column in reversed(_WIDENED):
-        op.alter_column(table, column, type_=sa.Integer)
+        op.alter_column(table, column, type_=sa.Integer, existing_nullable=False)

@@ -7,6 +7,7 @@ Revises: 0006
 import sqlalchemy as sa
 from alembic import op
 
+from legacy_db.retail.column_types import LONG_TEXT, STAMP
 from legacy_db.retail.migrations.codes import add_codes, drop_codes
 
 revision = "0007"
@@ -19,14 +20,12 @@ def upgrade() -> None:
     op.add_column(
         "cust_mstr", sa.Column("del_flg", sa.CHAR(1), nullable=False, server_default=sa.text("'N'"))
     )
-    op.add_column("cust_mstr", sa.Column("notes", sa.Text))
-    op.add_column("ord_hdr", sa.Column("rmk", sa.Text))
+    op.add_column("cust_mstr", sa.Column("notes", LONG_TEXT))
+    op.add_column("ord_hdr", sa.Column("rmk", LONG_TEXT))
     for table in ("cust_mstr", "ord_hdr"):
         op.add_column(
             table,
-            sa.Column(
-                "chg_ts", sa.DateTime, nullable=False, server_default=sa.text("localtimestamp")
-            ),
+            sa.Column("chg_ts", STAMP, nullable=False, server_default=sa.text("localtimestamp(6)")),
         )
         op.alter_column(table, "chg_ts", server_default=None)
     numbers = op.create_table(
