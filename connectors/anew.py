@@ -88,7 +88,7 @@ def begin_anew(
         )
     if config is not None:
         operate.delete(client, names.connector)
-    apply_site(target, servers, report=report)
+    apply_site(target.only(module), servers, report=report)
 
 
 def _drop_as_capture(declaration: Declaration, slot: str, password: str | None) -> bool:

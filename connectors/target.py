@@ -44,6 +44,10 @@ class Target:
         """Give the names of a module."""
         return ModuleNames(self.site, module)
 
+    def only(self, module: str) -> Target:
+        """Give the same site with one of its modules: nothing is said of the others."""
+        return replace(self, declarations={module: self.declarations[module]})
+
     def find_connector(self, name: str) -> str:
         """Give the connector's full name for a module's or a connector's name."""
         return name if name.startswith(f"{self.site}.") else f"{self.site}.{name}"

@@ -127,8 +127,9 @@ class Watcher:
         elif action.deed is Deed.RESUME:
             operate.change_state(sources.connect, name, "resume")
         else:
-            with open_servers(target) as servers:
-                apply_site(target, servers)
+            alone = target.only(facts.module)  # what is amiss with another one does not hinder it
+            with open_servers(alone) as servers:
+                apply_site(alone, servers)
         log.warning(
             "care.done",
             module=facts.module,
