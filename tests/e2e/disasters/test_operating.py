@@ -7,23 +7,25 @@ from pathlib import Path
 from cared_site import CaredSite
 
 
-def test_an_older_offset_is_told_beforehand_and_loses_nothing(
-    cared: CaredSite, tmp_path: Path
-) -> None:
-    """What would be sent again is counted; only a stopped connector and a `--yes` change it."""
-    file = str(tmp_path / "offsets.json")
+def test_only_an_offset_that_loses_nothing_is_set(cared: CaredSite, tmp_path: Path) -> None:
+    """An older one would break the log's chain and is refused; the present one changes nothing."""
+    older, present = str(tmp_path / "older.json"), str(tmp_path / "present.json")
     with cared.load(seed=1):
-        cared.do("connectors", "offsets", "export", "sales", file)
+        cared.do("connectors", "offsets", "export", "sales", older)
         cared.work(seed=10)
-        running = cared.run("connectors", "offsets", "set", "sales", file, "--yes")
+        running = cared.run("connectors", "offsets", "set", "sales", older, "--yes")
         assert running.returncode == 2
         assert "isthmus connectors stop sales" in running.stderr
         cared.do("connectors", "stop", "sales")
-        unasked = cared.run("connectors", "offsets", "set", "sales", file)
+        refused = cared.run("connectors", "offsets", "set", "sales", older, "--yes")
+        assert refused.returncode == 1
+        assert "would seem to have a hole" in refused.stderr
+        cared.do("connectors", "offsets", "export", "sales", present)
+        unasked = cared.run("connectors", "offsets", "set", "sales", present)
         assert unasked.returncode == 2
         assert "say --yes" in unasked.stderr
-        said = cared.do("connectors", "offsets", "set", "sales", file, "--yes")
-        assert "transactions would be sent again (they are recognised as duplicates)" in said
+        said = cared.do("connectors", "offsets", "set", "sales", present, "--yes")
+        assert "transactions would be sent again" in said
         cared.do("connectors", "resume", "sales")
         cared.wait_for_state("RUNNING")
     cared.check_equal()

@@ -44,18 +44,18 @@ def test_a_position_beyond_the_log_loses_what_lies_between() -> None:
     assert "LOST" in effect[1]
 
 
-def test_the_server_goes_on_at_what_was_confirmed() -> None:
-    """An older position than the slot's confirmed one repeats only what is not confirmed."""
-    first, second = set_to(450)
-    assert "goes on at 0/1F4" in first[1]
-    assert second[1].startswith("3 transactions")
+@pytest.mark.parametrize("lsn", [300, 450, 499])
+def test_a_position_before_what_was_confirmed_is_refused(lsn: int) -> None:
+    """Nothing would be sent again, and the change log would seem to have a hole."""
+    (effect,) = set_to(lsn)
+    assert effect[0] is Severity.REFUSED
+    assert "0/1F4, which the slot has confirmed" in effect[1]
 
 
-def test_a_position_before_the_restart_position_is_told() -> None:
-    """Debezium refuses to start there: the server has nothing older."""
-    first, _ = set_to(300)
-    assert first[0] is Severity.WARNING
-    assert "before the slot's restart_lsn 0/190" in first[1]
+def test_the_last_position_of_the_log_changes_nothing() -> None:
+    """Nothing is sent again and nothing is lost."""
+    (effect,) = set_to(560)
+    assert effect[1].startswith("0 transactions would be sent again")
 
 
 @pytest.mark.parametrize("slot", [None, replace(SLOT, wal_status="lost")])
