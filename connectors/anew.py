@@ -63,8 +63,11 @@ def begin_anew(
     *,
     report: Callable[[str], None],
     read_secret: Callable[[str], str | None],
+    prepare: Callable[[], None],
 ) -> None:
     """Stop the connector, forget its offsets and its slot, and apply it under its new epoch.
+
+    `prepare` is called while nobody writes to the change log.
 
     The owner may lack the right to drop a slot: then the capture role does, where `read_secret`
     knows what its password refers to.
@@ -88,6 +91,7 @@ def begin_anew(
         )
     if config is not None:
         operate.delete(client, names.connector)
+    prepare()
     apply_site(target.only(module), servers, report=report)
 
 

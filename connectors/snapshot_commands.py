@@ -121,13 +121,13 @@ def read_anew(
     may_raise: bool,
     reload: Callable[[], Target],
     confirm: Callable[[str], None],
-    set_bound: Callable[[], None],
+    prepare: Callable[[int], None],
     read_secret: Callable[[str], str | None],
 ) -> int:
     """Read a whole module again under a new epoch; the translator sweeps what is not there.
 
-    `path` is the declaration's file, whose epoch is raised only with `may_raise`. `set_bound`
-    says in the hub how many rows the sweep may delete.
+    `path` is the declaration's file, whose epoch is raised only with `may_raise`. `prepare` gets
+    the end of the change log before the new epoch, and tells the hub what the translator needs.
     """
     target.declared_connector(module)
     refuse_partial(target.declarations[module])
@@ -148,10 +148,24 @@ def read_anew(
             raise_epoch(path, epoch)
             say(f"{path}: epoch: {epoch}")
             target = reload()
-        set_bound()
-        begin_anew(target, servers, module, report=say, read_secret=read_secret)
+        begin_anew(
+            target,
+            servers,
+            module,
+            report=say,
+            read_secret=read_secret,
+            prepare=lambda: prepare(read_end(target, module)),
+        )
     say(f"{module} is read again: `isthmus connectors status --watch` tells how far it is")
     return 0
+
+
+def read_end(target: Target, module: str) -> int:
+    """Read the end of a module's change log; 0 for one that was never written."""
+    topic = target.names(module).changes
+    with closing(LogReader(target.bootstrap_servers)) as logs:
+        ends = logs.read_ends([topic]).get(topic)
+    return 0 if ends is None else ends.high
 
 
 def estimate_rows(servers: Servers, declaration: Declaration) -> dict[str, int]:

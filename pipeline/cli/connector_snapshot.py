@@ -20,6 +20,7 @@ from pipeline.cli.options import SiteOption, YesOption
 from pipeline.cli.site_target import read_target
 from pipeline.errors import Configuration
 from pipeline.hub.migrate import migrate_hub
+from pipeline.hub.modules import skip_to
 from pipeline.hub.sweeps import set_deletes_max
 from pipeline.settings import Settings, load_settings, read_variables
 
@@ -59,6 +60,9 @@ def snapshot(  # noqa: PLR0917 - one flag per thing that can be asked for
         int | None,
         typer.Option("--deletes-max", min=0, help="How many rows may be deleted for it."),
     ] = None,
+    skip: Annotated[  # noqa: FBT002 - typer's flags
+        bool, typer.Option("--skip", help="With --again: do not translate what came before it.")
+    ] = False,
     yes: YesOption = False,  # noqa: FBT002 - typer's flags
 ) -> None:
     """Read a table again while all goes on; or with --again a whole module, as mark and sweep."""
@@ -70,7 +74,8 @@ def snapshot(  # noqa: PLR0917 - one flag per thing that can be asked for
     target = read_target(site)
     if again:
         bound = DELETES_MAX if deletes_max is None else deletes_max
-        raise typer.Exit(_read_anew(settings, name, bound, may_raise=raise_epoch, yes=yes))
+        code = _read_anew(settings, name, bound, may_raise=raise_epoch, skip=skip, yes=yes)
+        raise typer.Exit(code)
     if bounds_only:
         target.declared_connector(name)
         _set_bound(settings, name, deletes_max)
@@ -82,10 +87,21 @@ def snapshot(  # noqa: PLR0917 - one flag per thing that can be asked for
     raise typer.Exit(code)
 
 
-def _read_anew(settings: Settings, module: str, bound: int, *, may_raise: bool, yes: bool) -> int:
+def _read_anew(
+    settings: Settings, module: str, bound: int, *, may_raise: bool, skip: bool, yes: bool
+) -> int:
     def confirm(what: str) -> None:
         sentence = f"{what}; at most {bound:,} rows that are gone there are deleted here"
+        if skip:
+            sentence += "; what the translator has not read by now is never told"
         offset_commands.confirm(sentence, (), yes=yes, ask=offset_commands.find_asker())
+
+    def prepare(end: int) -> None:
+        _set_bound(settings, module, bound)
+        if skip:
+            with psycopg.connect(settings.hub_url) as connection:
+                skip_to(connection, module, end)
+            snapshot_commands.say(f"{module}: the translator goes on at offset {end}")
 
     return snapshot_commands.read_anew(
         read_target(settings.root),
@@ -94,7 +110,7 @@ def _read_anew(settings: Settings, module: str, bound: int, *, may_raise: bool, 
         may_raise=may_raise,
         reload=lambda: read_target(settings.root),
         confirm=confirm,
-        set_bound=lambda: _set_bound(settings, module, bound),
+        prepare=prepare,
         read_secret=lambda reference: _read_secret(settings, reference),
     )
 

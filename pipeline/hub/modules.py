@@ -110,6 +110,18 @@ def save_marks(connection: psycopg.Connection[Any], module: str, marks: ModuleMa
             raise _fenced(module)
 
 
+def skip_to(connection: psycopg.Connection[Any], module: str, offset: int) -> None:
+    """Let a module's translator go on at `offset`, where a new epoch begins with a snapshot.
+
+    A translator that runs is fenced: what it has in hand belongs to what is passed over.
+    """
+    connection.execute(
+        "update hub.module set owner = owner + 1, source_offset = greatest(source_offset, %s)"
+        " where module = %s",
+        (offset, module),
+    )
+
+
 def _fenced(module: str) -> Fatal:
     return Fatal(
         f"another translator took over module {module}: this one stops and has written nothing "

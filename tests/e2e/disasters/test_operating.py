@@ -31,6 +31,21 @@ def test_only_an_offset_that_loses_nothing_is_set(cared: CaredSite, tmp_path: Pa
     cared.check_equal()
 
 
+def test_a_hole_in_the_log_is_passed_over_by_a_new_epoch(cared: CaredSite) -> None:
+    """Offsets that somebody set over REST make one; the translator stops, and goes on behind it."""
+    offsets = cared.connect("GET", "/sales/offsets").json()
+    with cared.load(seed=5):
+        cared.work(seed=50)
+        cared.do("connectors", "stop", "sales")
+        assert cared.connect("PATCH", "/sales/offsets", offsets).ok
+        cared.do("connectors", "resume", "sales")
+        assert cared.wait_for_end("translate-sales") == 1
+        assert "transactions are missing" in cared.tail("translate-sales")
+        cared.do("connectors", "snapshot", "--again", "sales", "--raise-epoch", "--skip", "--yes")
+        cared.start("translate-sales")
+    cared.check_equal()
+
+
 def test_a_part_of_a_table_is_read_again_and_all_is_held_until_it_has_landed(
     cared: CaredSite,
 ) -> None:
