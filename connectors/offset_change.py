@@ -64,8 +64,8 @@ def _describe_position(wanted: int, around: Surroundings) -> Iterator[Effect]:
         text = (
             f"{format_lsn(wanted)} lies before {format_lsn(slot.confirmed_lsn)}, which the slot "
             "has confirmed: the server sends nothing of what lies between, and the next "
-            f"transaction would name {format_lsn(wanted)} as the position before it: the change log would "
-            "seem to have a hole, and its translator would stop"
+            f"transaction would name {format_lsn(wanted)} as the position before it: "
+            "the change log would seem to have a hole, and its translator would stop"
         )
         yield Effect(Severity.REFUSED, text)
         return
