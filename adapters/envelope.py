@@ -64,8 +64,11 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
 
 
 def digest_row(row: RowChange) -> bytes:
-    """Digest what a row says, not where it stands: sent again, it gives the same 16 bytes."""
-    digest = blake2b(f"{row.operation} {row.table}".encode(), digest_size=16)
+    """Digest what a row says, and its position: sent again, it gives the same 16 bytes.
+
+    Not its order nor its link: a connector that started again may number and link it anew.
+    """
+    digest = blake2b(f"{row.operation} {row.table} {row.lsn}".encode(), digest_size=16)
     for image in (row.key, row.before, row.after):
         digest.update(b"-" if image is None else b"%d:%b" % (len(image), image))
     return digest.digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from change_records import (
     ANNOUNCED,
@@ -242,3 +243,17 @@ def test_a_page_of_rows_that_is_sent_again_counts_once_though_it_was_spilled(
     last = steps[-1]
     assert isinstance(last, Transaction)
     assert [*spilled, *last.changes] == page
+
+
+def test_two_truncates_of_one_table_are_not_the_same() -> None:
+    """They say the same at two positions: behind a restart the second one is the rest."""
+    first, second = (
+        msgspec.structs.replace(make_row(7, 1, 100, "t", lsn=lsn), key=None, after=None)
+        for lsn in (110, 120)
+    )
+    again = msgspec.structs.replace(second, order=2)
+    row = make_row(7, 2, 100, lsn=130)
+    sent = [Begin(7), first, again, *ANNOUNCED, Begin(7), second, row, End(7, 200, 2)]
+    (step,) = feed(make_log(), sent)
+    assert isinstance(step, Transaction)
+    assert [change.lsn for change in step.changes] == [110, 120, 120, 130]
