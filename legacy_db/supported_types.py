@@ -34,7 +34,7 @@ ARRAYS_OF = frozenset(
     {
         *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"),
         *("text", "character varying", "character", "uuid", "date", "oid"),
-        *("timestamp without time zone", "timestamp with time zone", "time without time zone"),
+        *("timestamp without time zone", "timestamp with time zone"),
         *("inet", "cidr", "macaddr", "json", "jsonb", "bytea"),
         *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
     }
@@ -165,6 +165,8 @@ def _reason(type_: str) -> str:
         return "arrays of more than one dimension arrive as nulls"
     if base == "bit varying":
         return "Debezium writes the value without its length: leading zeros would be lost"
+    if base == "time without time zone[]":
+        return "Debezium cuts its elements to milliseconds"
     if base.endswith("[]"):
         return "Debezium does not write arrays of this type element by element"
     return "Debezium writes no form of it from which the value can be read back"

@@ -42,7 +42,7 @@ TYPES = {
     "photo": "bytea",
     "tags": "text[]",
     "days": "date[]",
-    "clocks": "time without time zone[]",
+    "bounds": "int4range[]",
     "doc": "jsonb",
     "uid": "uuid",
 }
@@ -63,7 +63,7 @@ IMAGE = {
     "photo": "AAH/",
     "tags": ["a", None],
     "days": ["2026-02-02Z"],
-    "clocks": ["10:30:00Z"],
+    "bounds": ["[1,3)"],
     "doc": '{"a": 1}',
     "uid": "6f2c0a4e-0000-4000-8000-000000000000",
 }
@@ -115,7 +115,7 @@ def test_a_row_of_the_log_comes_through() -> None:
         "photo": b"\x00\x01\xff",
         "tags": '["a",null]',
         "days": '["2026-02-02"]',
-        "clocks": '["10:30:00"]',
+        "bounds": '["[1,3)"]',
         "doc": '{"a": 1}',
     }
 
