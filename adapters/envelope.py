@@ -204,8 +204,7 @@ def _make_row(
     unavailable = after is not None and (
         _MARK in after
         or _MARK_OF_BYTES in after
-        or _MARK_OF_NUMBERS in after
-        or _MARK_OF_UUIDS in after
+        or (b"[" in after and (_MARK_OF_NUMBERS in after or _MARK_OF_UUIDS in after))
     )
     old_key = None
     if unavailable:
