@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from connectors.errors import Configuration
 from connectors.health.facts import ConnectorFacts, format_lsn
 from connectors.plan import Effect, Severity
+from connectors.sources.mariadb import compare_binlogs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from connectors.health.facts import SlotFacts
+    from connectors.health.facts import BinlogFacts, SlotFacts
 
 Entry = dict[str, Any]
 """One of Connect's offsets: `{"partition": {...}, "offset": {...}}`."""
@@ -40,7 +41,6 @@ class Surroundings:
     slot: SlotFacts | None
     ends: Sequence[int]
     oldest: int | None
-    hub_lsn: int | None = None
 
 
 def describe_set(entries: Sequence[Entry], around: Surroundings) -> list[Effect]:
@@ -60,38 +60,55 @@ def _describe_position(wanted: int, around: Surroundings) -> Iterator[Effect]:
         )
         yield Effect(Severity.REFUSED, text)
         return
-    if wanted < slot.confirmed_lsn:
+    confirmed = slot.confirmed_lsn
+    unknown = around.oldest is not None and wanted < min(around.oldest, confirmed)
+    if unknown or any(wanted < end <= confirmed for end in around.ends):
         text = (
-            f"{format_lsn(wanted)} lies before {format_lsn(slot.confirmed_lsn)}, which the slot "
-            "has confirmed: the server sends nothing of what lies between, and the next "
-            f"transaction would name {format_lsn(wanted)} as the position before it: "
-            "the change log would seem to have a hole, and its translator would stop"
+            f"{format_lsn(wanted)} lies before transactions up to {format_lsn(confirmed)}, which "
+            "the slot has confirmed: the server does not send them again, and the next one would "
+            f"name {format_lsn(wanted)} as the position before it: the change log would seem to "
+            "have a hole, and its translator would stop"
         )
         yield Effect(Severity.REFUSED, text)
         return
-    yield from _against_log(wanted, around)
+    yield _against_log(wanted, confirmed, around)
 
 
-def _against_log(begin: int, around: Surroundings) -> Iterator[Effect]:
-    """Compare where it would begin with the last position of the change log, or else the hub's."""
-    last = max(around.ends, default=around.hub_lsn)
+def _against_log(wanted: int, confirmed: int, around: Surroundings) -> Effect:
+    """Compare where it would go on with the last position of the change log."""
+    last = max(around.ends, default=None)
     if last is None:
-        yield Effect(Severity.INFO, "the change log holds no transaction to compare it with")
-    elif begin > last:
-        yield Effect(
+        text = "the change log holds no transaction to compare it with"
+        return Effect(Severity.INFO, text)
+    if wanted > last:
+        return Effect(
             Severity.WARNING,
             f"what was committed between {format_lsn(last)}, the last position in the change log, "
-            f"and {format_lsn(begin)} is LOST: it is never sent, and the translator stops at that "
-            f"hole; afterwards: `isthmus connectors snapshot --again {around.module}`",
+            f"and {format_lsn(wanted)} is LOST: it is never sent, and the translator stops at that "
+            f"hole; afterwards: `isthmus connectors snapshot --again {around.module} --skip`",
         )
-    else:
-        again = sum(1 for end in around.ends if end > begin)
-        at_least = around.oldest is not None and begin < around.oldest
-        count = f"{'at least ' if at_least else ''}{again} transactions"
-        yield Effect(
-            Severity.INFO,
-            f"{count} would be sent again (they are recognised as duplicates), nothing is lost",
-        )
+    again = sum(1 for end in around.ends if end > max(wanted, confirmed))
+    return Effect(
+        Severity.INFO,
+        f"{again} transactions would be sent again (they are recognised as duplicates), nothing "
+        "is lost",
+    )
+
+
+def describe_binlog_set(entries: Sequence[Entry], binlog: BinlogFacts | None) -> list[Effect]:
+    """Say what other offsets in a binary log would do: whether that log is still there."""
+    if binlog is None:
+        text = "which binary logs there are could not be read: nothing can be said of these offsets"
+        return [Effect(Severity.WARNING, text)]
+    names = [name for name, _ in binlog.files]
+    lost = compare_binlogs(names, binlog.oldest_gtids, list(entries)).lost
+    if lost:
+        return [Effect(Severity.REFUSED, lost)]
+    text = (
+        "the binary log is there: what the change log holds already is recognised as duplicates; a "
+        "place behind what it holds loses what lies between, and the translator stops there"
+    )
+    return [Effect(Severity.INFO, text)]
 
 
 def describe_reset(around: Surroundings) -> list[Effect]:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from connectors.client import ConnectClient
 from connectors.errors import Configuration, Fatal
+from connectors.health.binlog_source import read_binlog
 from connectors.health.facts import STOPPED
 from connectors.health.gather import Sources, read_connector
 from connectors.health.opening import open_sources
 from connectors.health.source import read_slots
 from connectors.offset_change import (
     Surroundings,
+    describe_binlog_set,
     describe_reset,
     describe_set,
     dump_offsets,
@@ -66,7 +68,10 @@ def set_offsets(
     entries = load_offsets(file, name)
     with open_sources(target, _say) as sources:
         refuse_unless_stopped(sources, name, module)
-        effects = describe_set(entries, look_around(target, sources, module, tail=True))
+        if sources.binlog is not None:
+            effects = describe_binlog_set(entries, read_binlog(sources.binlog))
+        else:
+            effects = describe_set(entries, look_around(target, sources, module, tail=True))
         confirm(f"set the offsets of {name} to those of {file}", effects, yes=yes, ask=ask)
         sources.connect.set_offsets(name, entries)
     _say(f"{name} has the offsets of {file}")

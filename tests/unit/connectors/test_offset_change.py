@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import Configuration
-from connectors.health.facts import SlotFacts
+from connectors.health.facts import BinlogFacts, SlotFacts
 from connectors.offset_change import (
     Surroundings,
+    describe_binlog_set,
     describe_reset,
     describe_set,
     dump_offsets,
@@ -52,6 +53,12 @@ def test_a_position_before_what_was_confirmed_is_refused(lsn: int) -> None:
     assert "0/1F4, which the slot has confirmed" in effect[1]
 
 
+def test_a_confirmed_position_behind_no_further_transaction_harms_nothing() -> None:
+    """The slot confirms places between transactions, too: the last one before it is as good."""
+    (effect,) = set_to(500, replace(AROUND, slot=replace(SLOT, confirmed_lsn=510)))
+    assert effect[1].startswith("3 transactions would be sent again")
+
+
 def test_the_last_position_of_the_log_changes_nothing() -> None:
     """Nothing is sent again and nothing is lost."""
     (effect,) = set_to(560)
@@ -66,10 +73,24 @@ def test_without_a_slot_no_position_is_any_good(slot: SlotFacts | None) -> None:
     assert "snapshot --again sales" in effect[1]
 
 
-def test_a_count_of_a_part_of_the_log_says_so() -> None:
-    """Where only the log's tail was looked at, there are at least so many."""
-    (effect,) = set_to(505, replace(AROUND, ends=[520, 540], oldest=520))
-    assert effect[1].startswith("at least 2 transactions")
+def test_where_only_the_end_of_the_log_was_looked_at_an_older_position_is_refused() -> None:
+    """What stands before that may have been confirmed."""
+    around = replace(AROUND, ends=[520, 540], oldest=520)
+    (effect,) = set_to(490, around)
+    assert effect[0] is Severity.REFUSED
+    (effect,) = set_to(520, around)
+    assert effect[1].startswith("1 transactions")
+
+
+def test_a_place_in_a_purged_binary_log_is_refused() -> None:
+    """Where the file is still there, nothing stands against it."""
+    binlog = BinlogFacts((("bin.000004", 9),))
+    gone, there = (
+        describe_binlog_set([{"partition": {}, "offset": {"file": file, "pos": 4}}], binlog)
+        for file in ("bin.000003", "bin.000004")
+    )
+    assert [gone[0].severity, there[0].severity] == [Severity.REFUSED, Severity.INFO]
+    assert describe_binlog_set([], None)[0].severity is Severity.WARNING
 
 
 def test_a_reset_reads_all_again_and_leaves_the_slot() -> None:
