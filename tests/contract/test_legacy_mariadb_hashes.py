@@ -18,6 +18,7 @@ from psycopg import sql
 
 from legacy_db.database import LegacyDatabase
 from legacy_db.definition import Table
+from legacy_db.errors import Configuration
 from legacy_db.key_range import EVERYTHING
 from legacy_db.mariadb.connection import parse_url
 from legacy_db.mariadb.database import MariaDBDatabase
@@ -180,6 +181,22 @@ def test_floats_agree(make_pair: MakePair) -> None:
     pair.write((1, 1234.5678, 0.1, 16384.125, 1.25), (2, -1e-7, 3.4e38, None, 9e9))
     mine, other = pair.sums()
     assert mine == other
+
+
+def test_a_row_too_large_to_be_hashed_is_refused(make_pair: MakePair) -> None:
+    """Above max_allowed_packet MariaDB gives NULL for a row's text: no hash is made of it."""
+    pair = make_pair("id int, one longtext, two longtext", "id")
+    with pair.application.cursor() as cursor:
+        cursor.execute("select @@max_allowed_packet")
+        size = cursor.fetchall()[0][0] * 2 // 3
+        cursor.execute(f"insert into pair values (1, repeat('x', {size}), repeat('y', {size}))")
+    for read in (
+        lambda: next(pair.legacy.chunk_hashes(pair.table, [EVERYTHING])),
+        lambda: list(pair.legacy.row_hashes(pair.table, EVERYTHING)),
+        lambda: pair.legacy.hashes_by_key(pair.table, [(1,)]),
+    ):
+        with pytest.raises(Configuration, match="max_allowed_packet"):
+            read()
 
 
 KEYS = {

@@ -6,7 +6,6 @@ from typing import Any
 
 from retail_mariadb_site import RetailMariaDBSite
 
-from legacy_db.retail.workload import run_workload
 from legacy_db.retail.workload_plan import Kind
 
 
@@ -24,16 +23,11 @@ def test_the_snapshot_is_whole(running: RetailMariaDBSite) -> None:
 
 def test_a_workload_arrives_whole(running: RetailMariaDBSite) -> None:
     """Several clients interleave, roll back and update thousands of rows; all of it arrives."""
-    result = run_workload(
-        running.settings.legacy.owner_url,
-        rate=60,
-        seconds=15,
-        clients=4,
-        seed=5,
-        schema=running.database,
-    )
+    pace = ("--rate", "60", "--seconds", "15", "--clients", "4", "--seed", "5")
+    code, result = running.run_json("workload", *pace)
     done = {Kind.PLACE, Kind.CHANGE, Kind.CANCEL, Kind.SHIP, Kind.PLACE_ROLLED_BACK}
-    assert {kind.value for kind in done} <= result.counts.keys()
+    assert {kind.value for kind in done} <= result["counts"].keys()
+    assert code == 0
     running.legacy(  # one huge batch
         "update ord_hdr set user = 'batch', chg_ts = utc_timestamp(6)",
         "update ord_lin set unit_prc = unit_prc + 0.0001",
