@@ -195,7 +195,7 @@ def _read_tables(
     wanted = {*declaration.published, *declaration.captured}
     rows = [row for row in connection.fetch(_TABLES, (schema,)) if row[0] in wanted]
     base = [row[0] for row in rows if row[1] == "BASE TABLE"]
-    definitions = read_tables(connection, schema, base)
+    definitions = read_tables(connection, schema, base, dict(declaration.keys))
     rules: dict[str, list[tuple[str, str, str]]] = {}
     for table, constraint, on_delete, on_update in connection.fetch(_CASCADES, (schema,)):
         rules.setdefault(table, []).append((constraint, on_delete, on_update))

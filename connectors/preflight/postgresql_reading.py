@@ -200,7 +200,10 @@ def _find_columns(
     tables: Iterable[TableFacts],
     find: Callable[[definition.Table], list[UnsupportedColumn]],
 ) -> dict[str, tuple[tuple[str, str, str, str], ...]]:
-    """Ask the mirror's own list for columns that it can't have or may lose, but those left out."""
+    """Ask the mirror's own list for columns that it can't have or may lose, but those left out.
+
+    Configuration when a declared key is none that the table can have.
+    """
     named = [
         one.name for one in tables if one.kind in ("r", "p") and one.name in declaration.tables
     ]
@@ -215,7 +218,9 @@ def _find_columns(
                 for pattern in patterns
             )
         )
-        for name, table in definition.read_tables(connection, declaration.schema, named).items()
+        for name, table in definition.read_tables(
+            connection, declaration.schema, named, dict(declaration.keys)
+        ).items()
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,20 +51,24 @@ def make_site(site: Callable[[], Any]) -> Iterator[Callable[[SampleDatabase], Li
     made: list[LiveSite] = []
 
     def make(sample: SampleDatabase) -> LiveSite:
-        if not sample.script.is_file():
-            pytest.skip(f"{sample.script} is not there: it is not ours to carry")
-        folder = site().folder
-        write_declarations(sample, folder / "connectors")
-        write_site_file(sample, folder)
-        for script in sample.read_script()[: 1 if sample.followed else 2]:
-            run_script(script, load_settings(folder).legacy.owner_url)
-        write_package(sample, folder)
-        made.append(LiveSite(folder, modules=tuple(sample.tables)))
+        made.append(write_site(sample, site().folder))
         return made[-1]
 
     yield make
     for one in made:
         one.end()
+
+
+def write_site(sample: SampleDatabase, folder: Path) -> LiveSite:
+    """Make the sample database and its site in `folder`; skip where the script is not there."""
+    if not sample.script.is_file():
+        pytest.skip(f"{sample.script} is not there: it is not ours to carry")
+    write_declarations(sample, folder / "connectors")
+    write_site_file(sample, folder)
+    for script in sample.read_script()[: 1 if sample.followed else 2]:
+        run_script(script, load_settings(folder).legacy.owner_url)
+    write_package(sample, folder)
+    return LiveSite(folder, modules=tuple(sample.tables))
 
 
 @pytest.mark.parametrize("sample", [NORTHWIND, CHINOOK], ids=lambda sample: sample.name)
@@ -93,6 +98,42 @@ def test_followed_from_the_first_row_on(
     run_script(KEYLESS.read_script()[1], live.settings.legacy.owner_url)
     change(live, KEYLESS)
     check_match(live, captured_tables(plan))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda text: f"{text}config: {{max.bacth.size: 10}}\n",
+            "max.bacth.size: there is no such option: did you mean max.batch.size?",
+        ),
+        (lambda text: text.replace("playlist*", "play_*"), "'play_*' matches no table of erp"),
+        (
+            lambda text: text + "keys: {album: [album_id]}\n",
+            "album has a primary key (album_id)",
+        ),
+    ],
+    ids=["option", "pattern", "key"],
+)
+def test_mistakes_in_declarations_are_told_by_plan(
+    planned: LiveSite, change: Callable[[str], str], words: str
+) -> None:
+    """What is wrong with a declaration is told by plan already, with exit code 2."""
+    path = planned.folder / "connectors" / "music.yaml"
+    right = path.read_text()
+    path.write_text(change(right))
+    try:
+        done = planned.run("connectors", "plan")
+    finally:
+        path.write_text(right)
+    assert done.returncode == 2, done.stdout
+    assert words in " ".join(done.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def planned(module_site: Callable[[], Any]) -> LiveSite:
+    """Give a site over Chinook that nothing was applied to."""
+    return write_site(CHINOOK, module_site().folder)
 
 
 def captured_tables(plan: dict[str, Any]) -> set[str]:
