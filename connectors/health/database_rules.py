@@ -58,8 +58,12 @@ def find_database(facts: ModuleFacts) -> Iterator[Finding]:
 
 
 def _reached(facts: ModuleFacts) -> int | None:
-    """Give the highest position that anybody has seen of this database in this epoch."""
-    known = [] if facts.seen is None else [facts.seen.lsn]
+    """Give the highest position that anybody has seen of this database in this epoch.
+
+    A new primary may lack log that the old one had written last: where its slot was kept in step,
+    what counts is what was captured.
+    """
+    known = [] if facts.seen is None or _has_failed_over(facts) else [facts.seen.lsn]
     if facts.connector.lsn is not None:
         known.append(facts.connector.lsn)
     epoch = (facts.wanted or {}).get(f"transforms.{EPOCH_HEADER}.value.literal")
@@ -68,10 +72,18 @@ def _reached(facts: ModuleFacts) -> int | None:
     return max(known, default=None)
 
 
+def _has_failed_over(facts: ModuleFacts) -> bool:
+    source, seen = facts.source, facts.seen
+    if source is None or seen is None or None in {seen.timeline, source.timeline}:
+        return False
+    kept = source.slot is not None and (source.slot.failover or source.slot.synced)
+    return kept and source.timeline != seen.timeline
+
+
 def _on_new_timeline(facts: ModuleFacts, slot: SlotFacts, again: str) -> Finding:
     assert facts.source is not None and facts.seen is not None  # noqa: S101, PT018 - seen before
     change = f"timeline {facts.seen.timeline} became {facts.source.timeline}"
-    if slot.failover or slot.synced:
+    if _has_failed_over(facts):
         text = (
             f"the legacy database of {facts.module} failed over ({change}): slot {slot.name} was "
             "kept in step on the new primary, the connector goes on"
@@ -195,6 +207,8 @@ def _lost(facts: ModuleFacts, there: Publication, wanted: Publication) -> list[s
     missing = [] if there.all_tables else sorted(both - set(there.tables))
     if missing:
         lost.append(f"lost {', '.join(missing)}")
+    if wanted.via_root and not there.via_root:
+        lost.append("publishes partitions under their own names (publish_via_partition_root)")
     operations = [one for one in wanted.operations.split(", ") if one not in there.operations]
     if operations:
         lost.append(f"leaves out {', '.join(operations)}")

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5
 
 
-def note_lost_changes(hub_url: str, sources: Sources, facts: ModuleFacts, finding: Finding) -> None:
+def note_lost_changes(hub_url: str, sources: Sources, facts: ModuleFacts, finding: Finding) -> bool:
     """Note the doubt at the legacy database's position of now, in the translator's epoch.
 
-    Without a translator that ever ran there is nothing to doubt: all comes with the snapshot.
+    False when the hub tells of no translator: either none ever ran, and all comes with the
+    snapshot, or the hub could not be asked, and has to be asked again.
     """
     translator = facts.translator
     if translator is None:
-        return
+        return False
     now = read_position(sources.owner) if sources.owner is not None else 0
     position = (translator.epoch, max(now, translator.lsn))
     offset = facts.log.high if facts.log is not None else translator.offset
@@ -41,3 +42,4 @@ def note_lost_changes(hub_url: str, sources: Sources, facts: ModuleFacts, findin
             f"the doubt about {facts.module} ({finding.kind}) could not be kept in the hub: "
             f"{str(error).strip().splitlines()[0]}: reconcile it"
         ) from error
+    return True

@@ -51,7 +51,10 @@ def remember(facts: ModuleFacts, findings: list[Finding], memory: Memory) -> Mem
     doubted = {Kind.DATABASE_CHANGED, Kind.DATABASE_WENT_BACK}
     source = facts.source
     if source is not None and not any(one.kind in doubted for one in findings):
-        reached = source.lsn if seen is None or memory.epoch != epoch else max(seen.lsn, source.lsn)
+        reached = source.lsn
+        # behind a failover that nothing was lost by, the old primary's last position says nothing
+        if seen is not None and memory.epoch == epoch and seen.timeline == source.timeline:
+            reached = max(seen.lsn, source.lsn)
         seen = SeenSource(source.system, source.timeline, reached)
     agreed = facts.wanted if facts.connector.config == facts.wanted else memory.agreed
     return replace(memory, epoch=epoch, seen=seen, agreed=agreed)
@@ -80,6 +83,7 @@ def _dump(memory: Memory) -> dict[str, Any]:
         "seen": None if seen is None else [seen.system, seen.timeline, seen.lsn],
         "agreed": None if memory.agreed is None else dict(memory.agreed),
         "stopped_for": None if cause is None else cause.document(),
+        "doubted": sorted(memory.watched.doubted),
     }
 
 
@@ -103,5 +107,5 @@ def _load(module: str, body: Mapping[str, Any]) -> Memory:
         body["epoch"],
         None if seen is None else SeenSource(*seen),
         body["agreed"],
-        Watched(stopped_for=finding),
+        Watched(stopped_for=finding, doubted=frozenset(map(Kind, body.get("doubted", ())))),
     )

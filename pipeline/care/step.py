@@ -25,9 +25,10 @@ Told = tuple[Kind, Severity]
 
 
 class Deed(enum.StrEnum):
-    """What the watcher does to a connector."""
+    """What the watcher does to a connector; DOUBT only notes in the hub what may be missing."""
 
     STOP = "stop"
+    DOUBT = "doubt"
     RESTART = "restart"
     APPLY = "apply"
     RESUME = "resume"
@@ -55,7 +56,8 @@ class Watched:
     """What is remembered of one module between two looks; times are monotonic seconds.
 
     `stopped_for` is why its connector was stopped by us, `restarted_ms` when it was started again
-    for its silence, `applied_s` when it was last applied again.
+    for its silence, `applied_s` when it was last applied again. `doubted` are the findings that
+    last, and whose doubt is kept in the hub.
     """
 
     told: frozenset[Told] = frozenset()
@@ -64,6 +66,7 @@ class Watched:
     stopped_for: Finding | None = None
     restarted_ms: int | None = None
     applied_s: float | None = None
+    doubted: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,17 @@ def take_step(
     """Decide about one module; `heal` says whether what is declared may be applied again."""
     watched = _forget_recovered(facts, watched)
     lines, told = _tell_changes(findings, watched)
-    watched = replace(watched, told=told)
+    doubted = watched.doubted & {one.kind for one in findings}
+    watched = replace(watched, told=told, doubted=doubted)
     actions: list[Action] = []
     stops = [one for one in findings if one.remedy is Remedy.STOP]
     if stops and facts.connector.state not in (STOPPED, MISSING):
         actions.append(Action(Deed.STOP, stops[0]))
         watched = replace(watched, stopped_for=stops[0], running_since_s=None)
+    # whoever stopped it, and as often as it takes: only the hub keeps it for a reconciliation
+    actions += [
+        Action(Deed.DOUBT, one) for one in findings if one.doubt and one.kind not in doubted
+    ]
     may_heal, heal = (
         heal,
         heal and (watched.applied_s is None or now_s - watched.applied_s >= APPLY_AGAIN_S),

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from connectors.health.facts import ModuleFacts
-    from connectors.health.finding import Finding
+    from connectors.health.finding import Finding, Kind
     from connectors.health.gather import Sources
     from connectors.target import Target
     from pipeline.settings import Settings
@@ -105,18 +105,31 @@ class Watcher:
         self._memories[facts.module] = replace(memory, watched=step.watched)
         for line in step.lines:
             _tell(facts.module, line)
+        failed: set[Deed] = set()
         for action in step.actions:
             try:
-                self._act(target, sources, facts, action)
-            except IsthmusError as error:
+                done = self._act(target, sources, facts, action)
+            except (IsthmusError, psycopg.Error) as error:
+                failed.add(action.deed)
                 log.warning(
-                    "care.failed", module=facts.module, deed=str(action.deed), error=str(error)
+                    "care.failed",
+                    module=facts.module,
+                    deed=str(action.deed),
+                    error=str(error).strip().partition("\n")[0],
                 )
-            if action.deed is Deed.STOP and action.finding.doubt:
-                note_lost_changes(self._settings.hub_url, sources, facts, action.finding)
+                continue
+            if done and action.deed is Deed.DOUBT and Deed.STOP not in failed:
+                self._remember_doubt(facts.module, action.finding.kind)
         return findings
 
-    def _act(self, target: Target, sources: Sources, facts: ModuleFacts, action: Action) -> None:
+    def _remember_doubt(self, module: str, kind: Kind) -> None:
+        memory = self._memories[module]
+        doubted = memory.watched.doubted | {kind}
+        watched = replace(memory.watched, doubted=doubted)
+        self._memories[module] = replace(memory, watched=watched)
+
+    def _act(self, target: Target, sources: Sources, facts: ModuleFacts, action: Action) -> bool:
+        """Do it; False when there was nothing to do it to."""
         name, finding = facts.connector.name, action.finding
         if action.deed is Deed.STOP:
             # waited for briefly: a task that hangs while it starts would hold up all the others
@@ -126,6 +139,9 @@ class Watcher:
             sources.connect.restart(name, only_failed=failed)
         elif action.deed is Deed.RESUME:
             operate.change_state(sources.connect, name, "resume")
+        elif action.deed is Deed.DOUBT:
+            if not note_lost_changes(self._settings.hub_url, sources, facts, finding):
+                return False
         else:
             alone = target.only(facts.module)  # what is amiss with another one does not hinder it
             with open_servers(alone) as servers:
@@ -137,6 +153,7 @@ class Watcher:
             connector=name,
             why=str(finding.kind),
         )
+        return True
 
     def _write(self, found: list[Finding]) -> None:
         document = dump_memories(

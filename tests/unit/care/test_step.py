@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from connectors.health.facts import ConnectorFacts, LogFacts, ModuleFacts, Part, SourceFacts
 from connectors.health.finding import Finding, Kind, Remedy, Severity
 from connectors.health.restarts import RESTARTS_MAX
+from pipeline.care.doubt import note_lost_changes
 from pipeline.care.memory import Memory, dump_memories, load_memories, recall, remember
 from pipeline.care.step import Action, Deed, Step, Watched, take_step, watch_running
+
+if TYPE_CHECKING:
+    from connectors.health.gather import Sources
 
 RUNS = (Part("connector", "RUNNING"), Part("task 0", "RUNNING"))
 CONFIG = {"transforms.epoch.value.literal": "1"}
@@ -68,8 +73,9 @@ def test_a_finding_is_told_once_and_its_end_once() -> None:
 def test_what_loses_changes_is_stopped_once() -> None:
     """The connector is stopped; once it is, nothing more is done until the cause is mended."""
     first = step(FACTS, DROPPED)
-    assert first.actions == (Action(Deed.STOP, DROPPED),)
-    second = step(STOPPED, DROPPED, watched=first.watched)
+    assert first.actions == (Action(Deed.STOP, DROPPED), Action(Deed.DOUBT, DROPPED))
+    noted = replace(first.watched, doubted=frozenset({DROPPED.kind}))
+    second = step(STOPPED, DROPPED, watched=noted)
     assert (second.actions, second.lines) == ((), ())
     mended = step(STOPPED, watched=second.watched)
     assert mended.actions == (), "it is for a person to let it go on"
@@ -82,9 +88,27 @@ def test_heal_applies_only_what_a_declaration_can_mend(
 ) -> None:
     """A publication is made again, and the connector goes on; a lost slot is for a person."""
     first = step(FACTS, cause, heal=True)
-    assert deeds(first) == [Deed.STOP, *expected]
+    assert deeds(first) == [Deed.STOP, Deed.DOUBT, *expected]
     mended = step(STOPPED, watched=first.watched, heal=True)
     assert deeds(mended) == [Deed.RESUME]
+
+
+def test_a_doubt_is_noted_until_the_hub_has_it_whoever_stopped_the_connector() -> None:
+    """A hub that was away is asked again, and a person's own stop hides no lost change."""
+    first = step(STOPPED, DROPPED)
+    assert deeds(first) == [Deed.DOUBT]
+    again = step(STOPPED, DROPPED, watched=first.watched)
+    assert deeds(again) == [Deed.DOUBT]
+    noted = replace(again.watched, doubted=frozenset({DROPPED.kind}))
+    assert deeds(step(STOPPED, DROPPED, watched=noted)) == []
+    over = step(STOPPED, watched=noted)
+    assert deeds(step(STOPPED, DROPPED, watched=over.watched)) == [Deed.DOUBT]
+
+
+def test_without_a_translator_no_doubt_is_kept() -> None:
+    """Where the hub tells of none, the doubt counts as not kept, and is tried again."""
+    nowhere = cast("Sources", None)
+    assert not note_lost_changes("postgresql://nowhere.invalid/hub", nowhere, FACTS, DROPPED)
 
 
 def test_a_deleted_connector_comes_back_only_with_heal() -> None:
@@ -165,15 +189,27 @@ def test_the_highest_position_of_an_epoch_is_remembered() -> None:
     assert anew.seen.lsn == 400
 
 
+def test_behind_a_failover_the_old_primary_is_forgotten() -> None:
+    """The next look compares with the new timeline's position, not with what the old one had."""
+    assert FACTS.source is not None
+    memory = remember(FACTS, [], Memory())
+    promoted = replace(FACTS, source=replace(FACTS.source, timeline=2, lsn=450))
+    seen = remember(promoted, [], memory).seen
+    assert seen is not None
+    assert (seen.timeline, seen.lsn) == (2, 450)
+
+
 def test_what_is_remembered_survives_a_restart(tmp_path: Path) -> None:
     """Database, agreed config and the reason of a stop are read back; rubbish is nothing."""
     agreeing = replace(FACTS, connector=replace(FACTS.connector, config=CONFIG))
-    memory = remember(agreeing, [], Memory(watched=Watched(stopped_for=DROPPED)))
+    watched = Watched(stopped_for=DROPPED, doubted=frozenset({DROPPED.kind}))
+    memory = remember(agreeing, [], Memory(watched=watched))
     path = tmp_path / "care.json"
     path.write_text(json.dumps(dump_memories({"sales": memory}, [DROPPED.document()], "now")))
     (loaded,) = load_memories(path).values()
     assert (loaded.seen, loaded.agreed, loaded.epoch) == (memory.seen, CONFIG, "1")
     assert loaded.watched.stopped_for is not None
     assert loaded.watched.stopped_for.kind is Kind.PUBLICATION_MISSING
+    assert loaded.watched.doubted == memory.watched.doubted != frozenset()
     path.write_text("{")
     assert load_memories(path) == {}

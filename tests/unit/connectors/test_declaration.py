@@ -64,6 +64,15 @@ def test_a_signal_table_is_published_and_written(tmp_path: Path) -> None:
     assert written == {"signals"}
 
 
+def test_a_target_is_narrowed_to_one_module(tmp_path: Path) -> None:
+    """What is declared of the other modules is not there to be applied."""
+    write(tmp_path, GOOD)
+    write(tmp_path, GOOD.replace("sales", "stock").replace("ord_", "stk_"), "stock.yaml")
+    target = Target("shop", load_declarations(tmp_path, VARIABLES), "", "", "")
+    assert set(desired_state(target).connectors) == {"shop.sales", "shop.stock"}
+    assert set(desired_state(target.only("sales")).connectors) == {"shop.sales"}
+
+
 def test_engines_are_known_without_any_variable(tmp_path: Path) -> None:
     """The declared engines are read from the files alone; a folder without files has none."""
     assert known_engines(tmp_path) == known_engines(tmp_path / "absent") == ()

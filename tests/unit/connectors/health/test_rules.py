@@ -103,6 +103,12 @@ def test_what_could_not_be_read_is_not_judged() -> None:
             Remedy.STOP,
             "filters rows or columns of erp.ord_lin",
         ),
+        (
+            source(publication=replace(PUBLICATION, via_root=False)),
+            Kind.PUBLICATION_CHANGED,
+            Remedy.STOP,
+            "publish_via_partition_root",
+        ),
         (source(slot=None), Kind.SLOT_MISSING, Remedy.STOP, "snapshot --again sales"),
         (
             source(slot=replace(SLOT, wal_status="lost", restart_lsn=None)),
@@ -166,6 +172,15 @@ def test_a_failed_over_database_goes_on() -> None:
         Severity.INFO,
         Remedy.NONE,
     )
+
+
+def test_a_new_primary_may_lack_log_that_nobody_had_captured() -> None:
+    """What the old primary wrote last, and no standby had, is not a database that went back."""
+    slot = replace(SLOT, failover=True)
+    behind = replace(source(timeline=2, lsn=9_960, slot=slot), seen=SeenSource("7", 1, 9_990))
+    assert only(behind).kind is Kind.DATABASE_FAILED_OVER
+    lacking = replace(behind, connector=replace(CONNECTOR, offset={"lsn": 9_970}))
+    assert only(lacking).kind is Kind.DATABASE_WENT_BACK
 
 
 @pytest.mark.parametrize(
