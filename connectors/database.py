@@ -76,6 +76,11 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
+def is_lost(error: psycopg.OperationalError) -> bool:
+    """Tell whether it is the connection that failed: a shutdown, a kill, or no answer at all."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
 def read_publications(
     connection: psycopg.Connection, names: Iterable[str]
 ) -> dict[str, Publication]:
@@ -196,6 +201,11 @@ class explained:  # noqa: N801 - reads as a phrase in a `with`
             raise Fatal(
                 f"{self._what}: its table is in use by a long transaction; nothing more was "
                 "changed: end that transaction, or wait, and apply again"
+            ) from error
+        if isinstance(error, psycopg.OperationalError) and is_lost(error):
+            raise Unreachable(
+                f"the legacy database went away while {self._what} was made: {first_line(error)}: "
+                "see its log, and apply again"
             ) from error
         if isinstance(error, psycopg.Error):
             raise Configuration(

@@ -27,6 +27,7 @@ from connectors.errors import Configuration
 from connectors.plan import Action, Severity
 from connectors.preflight.finding import Weight, list_blockers, make_document
 from connectors.saved_plan import is_removal, read_plan, write_plan
+from connectors.work import is_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,7 +82,8 @@ def apply(
     if as_json:
         _print_json(done.to_document())
     else:
-        sys.stdout.write(f"{len(done.changes)} differences, applied\n")
+        made = sum(is_allowed(change, options) for change in done.changes)
+        sys.stdout.write(f"{made} of {len(done.changes)} differences applied\n")
     return 0
 
 

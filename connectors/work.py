@@ -43,7 +43,9 @@ class Work:
             self._make(change)
         self._promise(change.name for change in plan.changes if change.kind is Kind.SNAPSHOT)
         for change in changes:
-            if change not in first and self._is_allowed(change):
+            if not is_allowed(change, self.options):
+                self.report(f"{change.kind} {change.name} stays: {say_option(change)} removes it")
+            elif change not in first:
                 self._make(change)
 
     def ask_snapshots(self, plan: Plan) -> None:
@@ -69,14 +71,6 @@ class Work:
             if table in (f"{one.schema}.{name}" for name in one.tables):
                 return module
         raise Configuration(f"no declared module captures {table}: plan again")
-
-    def _is_allowed(self, change: Change) -> bool:
-        """Tell whether the options allow a removal; what else there is is always made."""
-        if change.action is not Action.REMOVE:
-            return True
-        if is_removal(change):
-            return self.options.destroy
-        return self.options.remove or self.options.destroy
 
     def _make(self, change: Change) -> None:
         self.report(f"{change.action} {change.kind} {change.name}")
@@ -117,3 +111,17 @@ class Work:
             self.servers.connect.put_config(name, config)
         if any(field.field == "state" for field in change.fields):
             begin_connector(self.servers, names, declaration)
+
+
+def is_allowed(change: Change, options: Options) -> bool:
+    """Tell whether the options allow a removal; what else there is is always made."""
+    if change.action is not Action.REMOVE:
+        return True
+    if is_removal(change):
+        return options.destroy
+    return options.remove or options.destroy
+
+
+def say_option(change: Change) -> str:
+    """Name the option by which something is removed."""
+    return "--destroy" if is_removal(change) else "--remove"

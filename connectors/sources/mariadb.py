@@ -186,7 +186,7 @@ class MariaDBSource:
 
     def check_condition(self, declaration: Declaration, table: str, where: str) -> None:
         """Let the planner read it: a person's own SQL, with the owner's rights."""
-        place = _quote(f"{declaration.schema}.{table}")
+        place, where = _quote(f"{declaration.schema}.{table}"), where.replace("%", "%%")
         try:
             self.connection.fetch(f"explain select 1 from {place} where {where}")
         except Retriable as error:
