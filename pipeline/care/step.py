@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from connectors.health.facts import ModuleFacts
 
 RECOVERED_MS = 60_000
-APPLY_AGAIN_S = 60.0
+HEAL_AFTER_S = 20.0
+HEAL_AGAIN_S = 60.0
 """What could not be applied is not tried again before."""
+MENDABLE = {Kind.PUBLICATION_MISSING, Kind.PUBLICATION_CHANGED, Kind.CONFIG_EDITED}
+"""What loses changes and is only a matter of the declaration."""
 Told = tuple[Kind, Severity]
 
 
@@ -56,7 +59,7 @@ class Watched:
     """What is remembered of one module between two looks; times are monotonic seconds.
 
     `stopped_for` is why its connector was stopped by us, `restarted_ms` when it was started again
-    for its silence, `applied_s` when it was last applied again. `doubted` are the findings that
+    for its silence, `heal_due_s` when it is to be applied again. `doubted` are the findings that
     last, and whose doubt is kept in the hub.
     """
 
@@ -65,7 +68,7 @@ class Watched:
     running_since_s: float | None = None
     stopped_for: Finding | None = None
     restarted_ms: int | None = None
-    applied_s: float | None = None
+    heal_due_s: float | None = None
     doubted: frozenset[Kind] = frozenset()
 
 
@@ -104,32 +107,36 @@ def take_step(
     actions += [
         Action(Deed.DOUBT, one) for one in findings if one.doubt and one.kind not in doubted
     ]
-    may_heal, heal = (
-        heal,
-        heal and (watched.applied_s is None or now_s - watched.applied_s >= APPLY_AGAIN_S),
-    )
+    watched, healing = _heal(findings if heal else (), watched, now_s)
     if stops:
-        healing = _heal(stops, heal=heal)
-        return Step(_note_applied(watched, healing, now_s), tuple(lines), (*actions, *healing))
+        return Step(watched, tuple(lines), (*actions, *healing))
     if watched.stopped_for is not None:
-        return _mended(facts, watched, lines, heal=may_heal)
+        return _mended(facts, watched, lines, heal=heal)
     watched, more, restarts = _restart(facts, findings, watched, now_s)
-    applies = [one for one in findings if one.remedy is Remedy.APPLY and heal]
-    healing = [Action(Deed.APPLY, one) for one in applies[:1]]
-    watched = _note_applied(watched, healing, now_s)
     return Step(watched, (*lines, *more), (*restarts, *healing))
 
 
-def _note_applied(watched: Watched, healing: Sequence[Action], now_s: float) -> Watched:
-    return replace(watched, applied_s=now_s) if healing else watched
+def _heal(
+    findings: Sequence[Finding], watched: Watched, now_s: float
+) -> tuple[Watched, list[Action]]:
+    """Apply again what is only a matter of the declaration, once it has stayed so for a while.
 
-
-def _heal(stops: Sequence[Finding], *, heal: bool) -> list[Action]:
-    """Apply again what is only a matter of the declaration: nothing is snapshotted for it."""
-    mendable = {Kind.PUBLICATION_MISSING, Kind.PUBLICATION_CHANGED, Kind.CONFIG_EDITED}
-    if not heal or any(one.kind not in mendable for one in stops):
-        return []
-    return [Action(Deed.APPLY, stops[0])]
+    A person may be at work on it, and two who make one connector undo each other.
+    """
+    mendable = [
+        one
+        for one in findings
+        if one.remedy is Remedy.APPLY or (one.remedy is Remedy.STOP and one.kind in MENDABLE)
+    ]
+    hopeless = any(one.remedy is Remedy.STOP and one not in mendable for one in findings)
+    if hopeless or not mendable:
+        return replace(watched, heal_due_s=None), []
+    if watched.heal_due_s is None:
+        return replace(watched, heal_due_s=now_s + HEAL_AFTER_S), []
+    if now_s < watched.heal_due_s:
+        return watched, []
+    action = Action(Deed.APPLY, mendable[0])
+    return replace(watched, heal_due_s=now_s + HEAL_AGAIN_S), [action]
 
 
 def _mended(facts: ModuleFacts, watched: Watched, lines: list[Line], *, heal: bool) -> Step:

@@ -14,7 +14,16 @@ from connectors.health.finding import Finding, Kind, Remedy, Severity
 from connectors.health.restarts import RESTARTS_MAX
 from pipeline.care.doubt import note_lost_changes
 from pipeline.care.memory import Memory, dump_memories, load_memories, recall, remember
-from pipeline.care.step import Action, Deed, Step, Watched, take_step, watch_running
+from pipeline.care.step import (
+    HEAL_AFTER_S,
+    HEAL_AGAIN_S,
+    Action,
+    Deed,
+    Step,
+    Watched,
+    take_step,
+    watch_running,
+)
 
 if TYPE_CHECKING:
     from connectors.health.gather import Sources
@@ -88,8 +97,11 @@ def test_heal_applies_only_what_a_declaration_can_mend(
 ) -> None:
     """A publication is made again, and the connector goes on; a lost slot is for a person."""
     first = step(FACTS, cause, heal=True)
-    assert deeds(first) == [Deed.STOP, Deed.DOUBT, *expected]
-    mended = step(STOPPED, watched=first.watched, heal=True)
+    assert deeds(first) == [Deed.STOP, Deed.DOUBT]
+    noted = replace(first.watched, doubted=frozenset({cause.kind}))
+    later = step(STOPPED, cause, watched=noted, heal=True, now_s=HEAL_AFTER_S)
+    assert deeds(later) == expected
+    mended = step(STOPPED, watched=later.watched, heal=True, now_s=HEAL_AFTER_S + 1)
     assert deeds(mended) == [Deed.RESUME]
 
 
@@ -111,19 +123,17 @@ def test_without_a_translator_no_doubt_is_kept() -> None:
     assert not note_lost_changes("postgresql://nowhere.invalid/hub", nowhere, FACTS, DROPPED)
 
 
-def test_a_deleted_connector_comes_back_only_with_heal() -> None:
-    """Without `--heal` it is told, with it the declaration is applied again."""
-    assert step(FACTS, GONE).actions == ()
-    assert deeds(step(FACTS, GONE, heal=True)) == [Deed.APPLY]
-
-
-def test_what_could_not_be_applied_is_not_tried_at_every_look() -> None:
-    """While it fails it is tried once a minute."""
-    watched, applied = FRESH, 0
+def test_a_deleted_connector_comes_back_only_with_heal_and_after_a_while() -> None:
+    """Whoever makes it anew at this moment is not disturbed; what fails is tried once a minute."""
+    watched, applied = FRESH, []
     for second in range(130):
+        assert step(FACTS, GONE, watched=watched, now_s=float(second)).actions == ()
         taken = step(FACTS, GONE, watched=watched, heal=True, now_s=float(second))
-        watched, applied = taken.watched, applied + len(taken.actions)
-    assert applied == 3
+        watched = taken.watched
+        applied += [second for _ in taken.actions]
+    assert applied == [HEAL_AFTER_S, HEAL_AFTER_S + HEAL_AGAIN_S]
+    over = step(FACTS, watched=watched, heal=True, now_s=130.0)
+    assert step(FACTS, GONE, watched=over.watched, heal=True, now_s=131.0).actions == ()
 
 
 def test_a_failure_is_restarted_with_waits_and_given_up_with_one_message() -> None:
