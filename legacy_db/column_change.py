@@ -24,6 +24,11 @@ _WIDER: dict[str, tuple[str, ...]] = {
     "cidr": ("inet",),
     "json": ("text",),
 }
+_FAMILIES = (
+    frozenset({"smallint", "integer", "bigint"}),
+    frozenset({"character varying", "character", "bpchar", "text"}),
+    frozenset({"real", "double precision"}),
+)
 _LENGTH = re.compile(r"\((-?\d+)(?:,(-?\d+))?\)")
 _UNBOUNDED = 2**31
 _INTEGER_DIGITS = {"smallint": 5, "integer": 10, "bigint": 19}
@@ -43,6 +48,17 @@ def keeps_values(before: str, after: str) -> bool:
     if old == new and old.startswith("time"):
         return _precision(before) <= _precision(after)
     return old != new or old in ("interval", "bpchar")
+
+
+def needs_calm(before: str, after: str) -> bool:
+    """Say whether changes from before the ALTER must be read before it.
+
+    Debezium takes the names, scales and lengths of types from the catalogue: a value that was
+    written before fits them only while the type stays in its family and gets no narrower.
+    """
+    old, new = base_type(before), base_type(after)
+    family = next((one for one in _FAMILIES if old in one), {old})
+    return new not in family or not keeps_values(before, after)
 
 
 def _numeric_fits(old: str, before: str, after: str) -> bool:

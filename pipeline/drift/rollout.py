@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 
-from legacy_db.column_change import keeps_values
+from legacy_db.column_change import keeps_values, needs_calm
 from legacy_db.table_change import ChangeKind, TableChange
 
 
@@ -152,7 +152,8 @@ def _add_steps(change: TableChange) -> tuple[str, ...]:
 
 def _retype_steps(change: TableChange, breaking: Breaking, before: str | None) -> tuple[str, ...]:
     safe = before is not None and change.type is not None and keeps_values(before, change.type)
-    before_it = () if safe else (_CALM.format(table=change.table),)
+    calm = before is None or change.type is None or needs_calm(before, change.type)
+    before_it = (_CALM.format(table=change.table),) if calm else ()
     after = (_COMPARE,) if safe else (_again(change),)
     if breaking is Breaking.NOTHING:
         return (*before_it, _ALTER, *after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from legacy_db.column_change import keeps_values
+from legacy_db.column_change import keeps_values, needs_calm
 from legacy_db.definition import Column, Table
 from legacy_db.supported_types import (
     CatalogueType,
@@ -108,3 +108,19 @@ def test_arrays_without_a_mark_for_unchanged_values_are_a_hazard() -> None:
 def test_a_wider_type_keeps_every_value(before: str, after: str, kept: bool) -> None:  # noqa: FBT001 - a parameter of the cases
     """A narrower type, or one whose cast hangs on the session, may not."""
     assert keeps_values(before, after) is kept
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "calm"),
+    [
+        ("smallint", "bigint", False),
+        ("character varying(5)", "text", False),
+        ("numeric(8,2)", "numeric(10,2)", False),
+        ("integer", "numeric", True),
+        ("numeric(8,2)", "numeric(8,1)", True),
+        ("text", "integer", True),
+    ],
+)
+def test_a_type_of_another_family_needs_a_calm_moment(before: str, after: str, calm: bool) -> None:  # noqa: FBT001 - a parameter of the cases
+    """Debezium reads what was written before by the catalogue of after."""
+    assert needs_calm(before, after) is calm
