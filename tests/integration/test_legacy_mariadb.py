@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from random import Random
 from typing import Any
 
 import pymysql
@@ -16,11 +17,14 @@ from legacy_db.database import LegacyDatabase, open_legacy_database
 from legacy_db.errors import Configuration, Unreachable
 from legacy_db.key_range import EVERYTHING
 from legacy_db.mariadb.connection import parse_url
+from legacy_db.retail.erp_opening import open_erp
 from legacy_db.retail.migrations import migrate, migrate_down
 from legacy_db.retail.seed import seed
 from legacy_db.retail.tables import METADATA, MODULE_TABLES
 from legacy_db.retail.workload import run_workload
 from legacy_db.retail.workload_plan import Kind
+from legacy_db.retail.workload_session import Session, read_shape, take_session_number
+from legacy_db.retail.workload_upkeep import reprice_batch
 
 ORDERS = 400
 TABLES = tuple(name for names in MODULE_TABLES.values() for name in names)
@@ -29,6 +33,7 @@ WRONG_TOTALS = """
 select count(*) from ord_hdr h where tot_amt <> round((select coalesce(sum(l.lin_amt), 0)
 from ord_lin l where l.ord_no = h.ord_no) * (100 - h.disc_pct) / 100)
 + coalesce(cast(nullif(trim(h.frt_amt), '') as decimal(12,2)), 0) * 100"""
+WRONG_LINES = "select count(*) from ord_lin where lin_amt <> round(qty * unit_prc * 100)"
 WRONG_STOCK = """
 select count(*) from stk_bal b where qty_oh <> (select coalesce(sum(case m.mvt_typ when 'I'
 then -m.qty else m.qty end), 0) from stk_mvt m where m.whs_cd = b.whs_cd and m.item_no = b.item_no)
@@ -116,6 +121,21 @@ def test_the_workload_keeps_the_books(erp: tuple[str, str]) -> None:
     assert ask(url, WRONG_STOCK) == 0
     assert ask(url, "select count(*) from ord_lin where lin_no = 50 or lin_no = 51") == 0
     assert ask(url, "select count(*) from ord_hdr where rmk = 'never seen'") == 0
+
+
+def test_the_batch_raises_prices_once(erp: tuple[str, str]) -> None:
+    """An open line's amount follows its new price: MariaDB assigns columns one after the other."""
+    url, schema = erp
+    seed(url, ORDERS, customers=80, items=40, schema=schema)
+    assert ask(url, WRONG_LINES) == 0
+    before = ask(url, "select sum(unit_prc) from ord_lin")
+    with closing(open_erp(url, schema)) as connection:
+        session = Session(connection, take_session_number(connection), read_shape(connection))
+        with connection.transaction():
+            assert reprice_batch(session, Random(1))  # noqa: S311 - a workload
+    assert ask(url, "select sum(unit_prc) from ord_lin") > before
+    assert ask(url, WRONG_LINES) == 0
+    assert ask(url, WRONG_TOTALS) == 0
 
 
 def test_an_absent_server_is_told(mariadb_url: str) -> None:
