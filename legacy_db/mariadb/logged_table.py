@@ -82,7 +82,8 @@ def _is_computed(ddl: str, name: str) -> bool:
 def _fill(column: Column, default: str | None) -> Column:
     """Say what rows hold that are older than a column: no change tells of them.
 
-    Debezium gives a constant as it is, without quotes, and for the current time that of 1970.
+    Debezium gives a constant as it was written, but for the quotes around it, and 1970 for the
+    current time.
     """
     base, text = type_base(column.type), None
     if default is None and column.nullable:
@@ -91,8 +92,8 @@ def _fill(column: Column, default: str | None) -> Column:
         text = default if default is not None else "0"
         text = text if _NUMBER.fullmatch(text) else None
     elif base in _TEXTUAL and (default is not None or not _is_enum(column)):
-        text = default or ""
-        text = None if "(" in text else text  # an expression
+        text = (default or "").replace("''", "'")
+        text = None if re.search(r"[(\\]", text) else text  # an expression, or one more escape
     if text is None:
         return replace(column, filled=True)
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

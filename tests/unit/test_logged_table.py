@@ -85,7 +85,7 @@ def test_columns_may_swap_their_names() -> None:
         ("numeric(9,2)", False, "5.50", '{"5.50"}'),
         ("integer", False, None, '{"0"}'),
         ("text", False, None, '{""}'),
-        ("text", False, 'it\'s "so"', '{"it\'s \\"so\\""}'),
+        ("text", False, "it''s \"so\"", '{"it\'s \\"so\\""}'),
         ("character varying(9)", False, "new", '{"new"}'),
     ],
 )
@@ -108,7 +108,12 @@ def test_older_rows_hold_the_default(
 
 @pytest.mark.parametrize(
     ("type_", "default"),
-    [("timestamp(0) with time zone", "1970-01-01 00:00:00"), ("text", "uuid()"), ("uuid", None)],
+    [
+        ("timestamp(0) with time zone", "1970-01-01 00:00:00"),
+        ("text", "uuid()"),
+        ("text", r"a\\b"),
+        ("uuid", None),
+    ],
 )
 def test_what_a_default_computes_is_not_known(type_: str, default: str | None) -> None:
     """Then only a snapshot tells what older rows hold."""
