@@ -22,8 +22,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def connection(module_databases: Callable[[], dict[str, str]]) -> Iterator[Connection]:
     """Give a database with the schemas erp and mirror."""
     with psycopg.connect(module_databases()["ISTHMUS_LEGACY_OWNER_URL"], autocommit=True) as one:
-        one.execute("create schema erp")
-        one.execute("create schema mirror")
+        one.execute("create schema if not exists erp")
+        one.execute("create schema if not exists mirror")
         yield one
 
 
