@@ -16,7 +16,7 @@ import psycopg
 
 from connectors import database, operate
 from connectors.apply import apply_site
-from connectors.declaration import SNAPSHOTS
+from connectors.declaration import SNAPSHOT_FILTER, SNAPSHOTS
 from connectors.engines.postgresql import PostgreSQL
 from connectors.errors import Configuration, Fatal
 
@@ -28,14 +28,11 @@ if TYPE_CHECKING:
     from connectors.declaration import Declaration
     from connectors.target import Target
 
-_FILTERS = ("snapshot.select.statement.overrides",)
-"""Tables that a snapshot reads only in part are reported complete all the same."""
-
 
 def refuse_partial(declaration: Declaration) -> None:
     """Refuse a module whose snapshot leaves rows out: they would be taken for deleted."""
     for key, _ in declaration.config:
-        if key.startswith(_FILTERS):
+        if key.startswith(SNAPSHOT_FILTER):  # such tables are reported complete all the same
             raise Configuration(
                 f"module {declaration.module}: config.{key} filters what a snapshot reads: rows "
                 "that it leaves out would be taken for deleted; take it out of the declaration"

@@ -31,6 +31,7 @@ _NEEDED = (*_TEXT_KEYS, "password", "port", "tables")
 _HEARTBEAT_KEYS = ("interval_ms", "message_prefix")
 _RETENTION_KEYS = ("changes_ms", "events_ms")
 _SIGNALS = "signal.data.collection"
+SNAPSHOT_FILTER = "snapshot.select.statement.overrides"
 _OPTIONAL = ("schema", "epoch", "snapshot", "keys", "barrier_table")
 _KNOWN = (*_NEEDED, *_OPTIONAL, "heartbeat", "retention", "config")
 SNAPSHOTS = ("initial", "no_data")
@@ -88,6 +89,14 @@ class Declaration:
         """The tables whose changes the connector is sent: its own and the signal table."""
         signals = () if self.signal_table is None else (self.signal_table,)
         return tuple(sorted((*self.tables, *signals)))
+
+    @property
+    def partly_read(self) -> frozenset[str]:
+        """The tables of which a snapshot leaves rows out; Debezium reports them complete."""
+        if self.snapshot != SNAPSHOTS[0]:
+            return frozenset(self.tables)
+        named = dict(self.config).get(SNAPSHOT_FILTER, "").split(",")
+        return frozenset(one.strip().rpartition(".")[2] for one in named if one.strip())
 
     @property
     def captured(self) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def delete(client: ConnectClient, name: str) -> bool:
 def delete_with_slot(
     servers: Servers, target: Target, name: str, *, report: Callable[[str], None]
 ) -> None:
-    """Delete a connector, its offsets, its replication slot and its publication.
+    """Delete a connector, its offsets, and where there are such its slot and its publication.
 
     Afterwards it would begin with a snapshot: its declaration needs a higher epoch.
     """
@@ -100,9 +100,10 @@ def delete_with_slot(
         client.delete_offsets(name)
         delete(client, name)
         report(f"deleted {name} and its offsets")
-    drop_slot(servers, names.slot, report)
-    database.drop_publication(servers.owner, names.publication)
-    report(f"dropped publication {names.publication}")
+    if servers.has_slots:
+        drop_slot(servers, names.slot, report)
+        database.drop_publication(servers.owner, names.publication)
+        report(f"dropped publication {names.publication}")
     report(f"raise the epoch of {names.module} in its declaration before applying it again")
 
 

@@ -33,6 +33,11 @@ class Servers:
     source: Source
 
     @property
+    def has_slots(self) -> bool:
+        """Whether the legacy database has replication slots and publications."""
+        return isinstance(self.source, PostgreSQLSource)
+
+    @property
     def owner(self) -> psycopg.Connection[Any]:
         """The owner's connection to PostgreSQL; Configuration where it is another engine."""
         if not isinstance(self.source, PostgreSQLSource):

@@ -27,7 +27,7 @@ _PARTITION = re.compile(
     r"alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>\S+)\s+(?P<what>attach|detach)\s+partition\s",
     re.IGNORECASE,
 )
-_RENAME_TABLE = re.compile(r"rename\s+table\s+(?P<table>\S+)\s+to\s+(?P<to>\S+)", re.IGNORECASE)
+_RENAME_TABLE = re.compile(r"rename\s+table\s+(?P<table>\S+)\s+to\s+(?P<to>[^\s,]+)", re.IGNORECASE)
 _SHAPELESS = re.compile(
     r"(alter\s+type\s+\S+\s+add\s+value|create\s+(unique\s+)?index|comment\s+on|grant|revoke"
     r"|alter\s+table\s+\S+\s+(owner\s+to|set\s+\(|replica\s+identity|enable|disable|cluster"
@@ -35,6 +35,8 @@ _SHAPELESS = re.compile(
     re.IGNORECASE,
 )
 """Statements that sqlglot does not take apart and that change no row's shape."""
+_MORE = re.compile(r",\s*(add|alter|change|drop|modify|rename)\b", re.IGNORECASE)
+"""A further action behind one of these: nobody has read it."""
 
 _STABLE = (exp.Cast, exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentUser)
 """What a default may hold so that all rows before it have one value, which the catalogue tells."""
@@ -101,15 +103,15 @@ class _Reader:
             kind = ChangeKind.ATTACH_PARTITION if attached else ChangeKind.DETACH_PARTITION
             table = exp.to_table(match["table"], dialect=self._dialect)
             yield self._schema(table), TableChange(kind, self._name(table))
-        elif match := _RENAME_TABLE.match(text):
+        elif match := _RENAME_TABLE.fullmatch(text):
             table = exp.to_table(match["table"], dialect=self._dialect)
             to = self._name(exp.to_table(match["to"], dialect=self._dialect))
             change = TableChange(ChangeKind.RENAME_TABLE, self._name(table), to=to)
             yield self._schema(table), change
-        elif not _SHAPELESS.match(text):
+        elif not _SHAPELESS.match(text) or _MORE.search(text):
             raise Configuration(
                 f"--ddl: {text.split(maxsplit=4)[:4]} ... can't be read as DDL: write plain ALTER "
-                "TABLE, DROP TABLE or CREATE TABLE statements, one column per ADD"
+                "TABLE, DROP TABLE or CREATE TABLE statements, one change in each"
             )
 
     def _read_action(self, table: str, action: exp.Expr) -> Iterator[TableChange]:
@@ -117,6 +119,8 @@ class _Reader:
             yield self._added(table, action)
         elif isinstance(action, exp.Drop):
             yield from self._dropped(table, action)
+        elif isinstance(action, exp.DropPrimaryKey):
+            yield TableChange(ChangeKind.CHANGE_KEY, table, to="")
         elif isinstance(action, exp.RenameColumn):
             old, new = self._name(action.this), self._name(action.args["to"])
             yield TableChange(ChangeKind.RENAME_COLUMN, table, old, to=new)

@@ -108,6 +108,7 @@ def make_translator(settings: Settings, module: str) -> Translator:
         signal_table=declaration.signal_table,
         is_look_due=make_timer(LOOK_SECONDS),
         log_format=_choose_format(declaration),
+        partly_read=declaration.partly_read,
     )
 
 

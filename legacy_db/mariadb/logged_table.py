@@ -23,6 +23,17 @@ _RENAMES = (
     re.compile(rf"\bchange\s+(?:column\s+)?(?:if\s+exists\s+)?{_NAME}\s+{_NAME}", re.IGNORECASE),
     re.compile(rf"\brename\s+column\s+(?:if\s+exists\s+)?{_NAME}\s+to\s+{_NAME}", re.IGNORECASE),
 )
+_DROPS = re.compile(
+    rf"\bdrop\s+(?:column\s+(?:if\s+exists\s+)?|if\s+exists\s+)?(?P<name>{_NAME})", re.IGNORECASE
+)
+_NO_COLUMNS = frozenset(
+    {*("index", "key", "primary", "foreign", "constraint", "check"), *("partition", "default")}
+)
+"""What else ALTER TABLE drops, said where a column's name would stand."""
+_TEXTS = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|/\*(?![!M]).*?\*/|(?:--\s|\#)[^\n]*""", re.DOTALL
+)
+"""Texts and remarks in a statement: what they say of columns is nothing that is done."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMERIC = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
 _TEXTUAL = frozenset({"text", "character varying"})
@@ -34,13 +45,16 @@ def fit_table(
     """Give columns the numbers that `kept` has, and say what older rows hold in new ones."""
     if kept is None:
         return replace(table, numbered=True)
+    ddl = _TEXTS.sub("''", ddl)
+    dropped = _find_dropped(ddl)
     known = {column.name: column for column in kept.columns}
     before = {new: old for old, new in find_renames(ddl, table, kept).items()}
     newest = max((column.attnum for column in kept.columns), default=0)
     columns = []
     for column in table.columns:
         same = known.get(before.get(column.name, column.name))
-        if same is None or (column.name in before.values() and column.name not in before):
+        is_other = column.name in before.values() or column.name.lower() in dropped
+        if same is None or (is_other and column.name not in before):
             newest += 1
             added = replace(column, attnum=newest)
             if _is_computed(ddl, column.name):
@@ -72,6 +86,12 @@ def find_renames(ddl: str, table: Table, kept: Table) -> dict[str, str]:
             if old != new and old in old_names and new in new_names:
                 renames[old_names[old]] = new_names[new]
     return renames
+
+
+def _find_dropped(ddl: str) -> set[str]:
+    """Find the columns that a statement drops: it may add others of these names in one go."""
+    names = (match["name"] for match in _DROPS.finditer(ddl))
+    return {_unquote(name).lower() for name in names if name.lower() not in _NO_COLUMNS}
 
 
 def _is_computed(ddl: str, name: str) -> bool:

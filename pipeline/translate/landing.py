@@ -40,7 +40,8 @@ class BatchFacts:
 class Landing:
     """Where one module's translations land; `next_number` is that of its next event.
 
-    `lenient` decodes images of an earlier definition of their table, see `decode_write`.
+    `lenient` decodes images of an earlier definition of their table, see `decode_write`. Of the
+    tables that are `partly_read` a snapshot leaves rows out, which are not gone for that.
     """
 
     hub: ModuleHub
@@ -51,6 +52,7 @@ class Landing:
     contracts: Mapping[str, Contract]
     next_number: int
     lenient: bool = False
+    partly_read: frozenset[str] = frozenset()
     facts: BatchFacts = field(default_factory=BatchFacts)
 
     def decode(self, changes: Sequence[RowChange]) -> list[RowWrite]:

@@ -44,9 +44,12 @@ def complete_snapshot(
     """Delete what the snapshot did not see, and ask for every aggregate that shows these tables."""
     captured = [table for table in tables if table in landing.mirror.codecs]
     if run > 1:
-        _refuse_too_many(landing, captured, run)
-        for table in captured:
+        whole = [table for table in captured if table not in landing.partly_read]
+        _refuse_too_many(landing, whole, run)
+        for table in whole:
             _sweep(landing, table, run)
+        if partly := sorted(landing.partly_read.intersection(captured)):
+            landing.facts.done.append(f"not swept, read only in part: {', '.join(partly)}")
     for adapter in adapters:
         shown = {adapter.root, *(member.table for member in adapter.members)}
         if adapter.module == landing.module and shown.intersection(captured):

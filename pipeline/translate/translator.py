@@ -79,6 +79,7 @@ class Translator:
         signal_table: str | None = None,
         is_look_due: Callable[[], bool] = lambda: False,
         log_format: LogFormat | None = None,
+        partly_read: frozenset[str] = frozenset(),
     ) -> None:
         self._site = site
         self._module = module
@@ -89,6 +90,7 @@ class Translator:
         self._open_log = open_log
         self.signal_table = signal_table
         self.is_look_due = is_look_due
+        self._partly_read = partly_read
         self.log_format = log_format or postgresql_format(module, signal_table)
         self._log = log.bind(module=module)
 
@@ -140,6 +142,7 @@ class Translator:
             maker=maker,
             contracts=self._contracts,
             next_number=marks.next_number,
+            partly_read=self._partly_read,
         )
         self._log.info(
             "translate.start",

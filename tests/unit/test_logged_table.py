@@ -67,6 +67,35 @@ def test_a_column_in_the_place_of_another_is_a_new_one() -> None:
     assert numbers(fitted) == {"a": 1, "d": 4, "c": 3}
 
 
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "alter table t drop b, add b text default 'x'",
+        "ALTER TABLE t DROP COLUMN IF EXISTS `B`, ADD COLUMN b text default 'x'",
+    ],
+)
+def test_a_column_that_is_dropped_and_added_in_one_go_is_a_new_one(ddl: str) -> None:
+    """Its rows hold what its default says, and none of the values before."""
+    fitted = fit_table(make_table(a="bigint", c="integer", b="text"), make_table(**TYPES), ddl,
+                       {"b": "x"})  # fmt: skip
+    assert numbers(fitted) == {"a": 1, "b": 4, "c": 3}
+    assert fitted.column("b").missing == '{"x"}'
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "alter table t comment 'first drop column b, or rename column c to b'",
+        "alter table t /* change b c text */ engine = InnoDB -- drop b",
+        "alter table t drop index b_at, drop key c, drop primary key, add primary key (a)",
+    ],
+)
+def test_what_a_text_says_of_columns_is_not_done(ddl: str) -> None:
+    """Texts and remarks drop and rename nothing; indexes are no columns."""
+    table = make_table(**TYPES)
+    assert fit(ddl, table, **TYPES) == table
+
+
 def test_columns_may_swap_their_names() -> None:
     """Each keeps its number under its new name; a freed name is a new column's."""
     ddl = "alter table t rename column b to c, rename column c to b"

@@ -64,6 +64,19 @@ def test_a_signal_table_is_published_and_written(tmp_path: Path) -> None:
     assert written == {"signals"}
 
 
+def test_tables_that_a_snapshot_reads_in_part_are_known(tmp_path: Path) -> None:
+    """They are those of a filter, and without a snapshot all of them; none otherwise."""
+    key = "snapshot.select.statement.overrides"
+    for more, expected in (
+        ("", set()),
+        (f"config: {{{key}: 'erp.ord_lin'}}", {"ord_lin"}),
+        ("snapshot: no_data", {"ord_lin", "ord_hdr"}),
+    ):
+        write(tmp_path, GOOD + more)
+        declaration = load_declarations(tmp_path, VARIABLES)["sales"]
+        assert declaration.partly_read == expected
+
+
 def test_a_target_is_narrowed_to_one_module(tmp_path: Path) -> None:
     """What is declared of the other modules is not there to be applied."""
     write(tmp_path, GOOD)

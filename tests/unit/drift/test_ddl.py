@@ -87,6 +87,26 @@ def test_mariadb_statements() -> None:
         TableChange(ChangeKind.RENAME_TABLE, "a", to="b")
     ]
 
+    assert parse_ddl("alter table t drop primary key, drop a", "mariadb", "shop") == [
+        TableChange(ChangeKind.CHANGE_KEY, "t", to=""),
+        TableChange(ChangeKind.DROP_COLUMN, "t", "a"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("engine", "statement"),
+    [
+        ("postgresql", "alter table t owner to x, drop column a"),
+        ("postgresql", "alter table t enable row level security, drop column a"),
+        ("mariadb", "alter table t convert to character set utf8mb4, drop column a"),
+        ("mariadb", "rename table a to b, c to d"),
+    ],
+)
+def test_what_was_read_in_part_is_refused(engine: str, statement: str) -> None:
+    """A harmless beginning says nothing of what follows it."""
+    with pytest.raises(Configuration, match="can't be read as DDL"):
+        parse_ddl(statement, engine, "shop")
+
 
 @pytest.mark.parametrize("statement", ["", "alter table", "select 1", "do $$ begin end $$"])
 def test_what_is_no_ddl_is_refused(statement: str) -> None:

@@ -59,6 +59,14 @@ def test_a_sweep_within_its_bound_deletes_what_was_not_seen(
     assert landing.hub.read_deletes_max() is None
 
 
+def test_a_table_that_is_read_in_part_is_not_swept(landing: Landing) -> None:
+    """Rows that a filter leaves out of a snapshot are not gone, whatever the bound is."""
+    landing.partly_read = frozenset({"ord_lin"})
+    sweep(landing, 0)
+    assert len(landing.mirror.page_keys("ord_lin", ("ord_no",), None, 9)) == 3
+    assert "not swept, read only in part: ord_lin" in landing.facts.done
+
+
 @pytest.mark.parametrize("bound", [0, 1])
 def test_a_sweep_beyond_its_bound_deletes_nothing(landing: Landing, bound: int) -> None:
     """It stops with one message that names tables, counts and what to do; the bound stays."""
