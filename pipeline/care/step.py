@@ -140,12 +140,17 @@ def _heal(
 
 
 def _mended(facts: ModuleFacts, watched: Watched, lines: list[Line], *, heal: bool) -> Step:
-    """Let a connector that was stopped for what is mended now go on, or wait for a person."""
+    """Let a connector that was stopped for what is mended now go on, or wait for a person.
+
+    What ends otherwise than by its declaration is for a person: once somebody has dropped a lost
+    slot and forgotten the offsets nothing is amiss, and to go on would be to read all anew, in an
+    epoch that is told already.
+    """
     cause = watched.stopped_for
     assert cause is not None  # noqa: S101 - the caller has looked
     if facts.connector.state != STOPPED:
         return Step(replace(watched, stopped_for=None), tuple(lines))
-    if heal:
+    if heal and cause.kind in MENDABLE:
         return Step(replace(watched, stopped_for=None), tuple(lines), (Action(Deed.RESUME, cause),))
     return Step(watched, tuple(lines))
 
