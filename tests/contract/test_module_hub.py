@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from adapters.change_steps import TableChanged
 from adapters.envelope import RowChange
 from adapters.event import EventKind, IntegrationEvent
 from adapters.log_state import (
@@ -21,6 +22,7 @@ from adapters.log_state import (
     OpenTransaction,
     SnapshotState,
 )
+from legacy_db.definition import Column
 from legacy_db.postgresql_database import PostgreSQLDatabase
 from pipeline.connection import open_connection
 from pipeline.errors import Fatal
@@ -159,6 +161,18 @@ def test_marks_of_a_binary_log_come_back(hubs: Hubs) -> None:
         "0", 8, lsn=1 << 40, last=(1 << 40 | 5, 2, 1), barriers=["b"]
     )
     assert again.log.binlog.sequences == binlog.sequences
+
+
+def test_a_definition_out_of_the_log_is_followed_once(hubs: Hubs) -> None:
+    """The same step again changes nothing: a translator that goes back meets it twice."""
+    hub = hubs.open()
+    hub.take()
+    table = hub.open_mirror().codecs["ord_hdr"].table
+    added = Column("memo", "text", nullable=True, attnum=1)
+    step = TableChanged(replace(table, columns=(added, *table.columns)), "alter table", {})
+    for is_new in (True, False):
+        with hub.transaction():
+            assert hub.change_table(step) is is_new
 
 
 def test_a_fenced_owner_writes_nothing(hubs: Hubs) -> None:

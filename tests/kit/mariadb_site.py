@@ -12,17 +12,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka.admin import AdminClient
 from live_site import LiveSite
 from mariadb_connect import MariaDBConnect
 from mariadb_server import USER, MariaDBServer, MariaDBSession
 
 from adapters.identity import write_site_package
+from connectors.names import ModuleNames
 from legacy_db.database import open_legacy_database
 from pipeline.demo.landscape import apply_connectors, migrate_targets, register_site_contracts
 from pipeline.local_stack.ports import HOST
 from pipeline.settings import SITE_FILE, STACK_STATE_FILE, STATE_FOLDER
 
 MODULE = "shop"
+KAFKA_SECONDS_MAX = 30
 PASSWORD = "ISTHMUS_CAPTURE_PASSWORD"
 BARRIER_DDL = (
     "create table isthmus_barrier (id varchar(36) primary key, "
@@ -136,8 +139,15 @@ class MariaDBSite(LiveSite):
         return self.run_json("reconcile")
 
     def close(self) -> None:
-        """End the processes, remove the connector and the database."""
+        """End the processes, remove the connector and the topics; the server ends by itself."""
         self.end()
+        name = self.settings.site
+        self.connect.ask("DELETE", f"/{ModuleNames(name, MODULE).connector}")
+        client = AdminClient({"bootstrap.servers": self.settings.bootstrap_servers})
+        topics = client.list_topics(timeout=KAFKA_SECONDS_MAX).topics
+        mine = [topic for topic in topics if topic.startswith(f"{name}.")]
+        for future in client.delete_topics(mine, operation_timeout=KAFKA_SECONDS_MAX).values():
+            future.result(timeout=KAFKA_SECONDS_MAX)
         self.owner.close()
 
 
