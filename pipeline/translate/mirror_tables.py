@@ -22,7 +22,7 @@ from pipeline.hub.definitions import (
     load_newest_definitions,
 )
 from pipeline.translate.mirror_table import follow_table, has_mirror, missing_value
-from pipeline.translate.row_types import load_expression
+from pipeline.translate.row_types import load_expression, python_types
 from pipeline.translate.rows import TableCodec
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class MirrorTables:
             }
 
     def _follow(self, hub: psycopg.Connection[Any], table: Table) -> None:
+        python_types(table)  # names a column that can't be mirrored before anything is altered
         following = follow_table(hub, table, self._indexes.get(table.name, ()))
         if following.done:
             log.info("translate.mirror", module=self._module, done=following.done)
