@@ -45,12 +45,18 @@ def gather(
     target: Target,
     sources: Sources,
     translators: Mapping[str, TranslatorFacts] | None = None,
+    *,
+    offsets: bool = True,
 ) -> dict[str, ModuleFacts]:
-    """Gather the facts of all declared modules as of now."""
+    """Gather the facts of all declared modules as of now.
+
+    For a connector's offset Connect reads a whole topic: `offsets` tells whether it is worth that.
+    """
     target = _resolve(target, sources)
     names = {module: target.names(module) for module in target.declarations}
     connectors = {
-        module: read_connector(sources.connect, one.connector) for module, one in names.items()
+        module: read_connector(sources.connect, one.connector, offset=offsets)
+        for module, one in names.items()
     }
     databases: dict[str, SourceFacts] = {}
     if sources.owner is not None:
@@ -92,16 +98,18 @@ def _resolve(target: Target, sources: Sources) -> Target:
     return resolve_target(target, list_names)
 
 
-def read_connector(client: ConnectClient, name: str) -> ConnectorFacts:
+def read_connector(client: ConnectClient, name: str, *, offset: bool = True) -> ConnectorFacts:
     """Read a connector's states, config and offset; without parts when Connect has none."""
     config = client.read_config(name)
     if config is None:
         return ConnectorFacts(name)
     status = client.read_status(name)
     facts = ConnectorFacts(name, _read_parts(status), open_config(config), edited=is_edited(config))
-    offsets = client.read_offsets(name)
-    offset = next((entry["offset"] for entry in offsets if entry.get("offset")), None)
-    return replace(facts, offset=offset)
+    if not offset:
+        return facts
+    entries = client.read_offsets(name)
+    found = next((entry["offset"] for entry in entries if entry.get("offset")), None)
+    return replace(facts, offset=found)
 
 
 def _read_parts(status: Mapping[str, Any] | None) -> tuple[Part, ...]:

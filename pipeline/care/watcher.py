@@ -37,9 +37,9 @@ from pipeline.errors import IsthmusError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
-    from connectors.health.facts import ModuleFacts
+    from connectors.health.facts import ModuleFacts, TranslatorFacts
     from connectors.health.finding import Finding, Kind
     from connectors.health.gather import Sources
     from connectors.target import Target
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STOP_S_MAX = 5.0
+WHOLE_LOOK_S = 60.0
+"""A binary log that was purged shows only against a connector's offset: so soon at the latest."""
 
 
 class Watcher:
@@ -68,6 +70,7 @@ class Watcher:
         self._path = settings.state_folder / CARE_FILE
         self._memories = load_memories(self._path)
         self._problem: str | None = None
+        self._whole_due_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Look, every `care.interval_s`, until `stop` is set."""
@@ -88,12 +91,30 @@ class Watcher:
         with open_sources(target, problems.append, logs) as sources:
             translators = read_translators(self._settings.hub_url, problems.append)
             found: list[Finding] = []
-            for module, facts in gather(target, sources, translators).items():
+            for module, facts in self._gather(target, sources, translators).items():
                 if module in self._modules:
                     found += self._look_at(target, sources, facts)
         self._write(found)
         if problems:
             raise IsthmusError("; ".join(problems))
+
+    def _gather(
+        self, target: Target, sources: Sources, translators: Mapping[str, TranslatorFacts]
+    ) -> dict[str, ModuleFacts]:
+        """Gather what all is decided by; while nothing seems amiss, Connect's offsets seldom."""
+        now_s = time.monotonic()
+        if now_s < self._whole_due_s:
+            quick = gather(target, sources, translators, offsets=False)
+            if not any(self._seems_amiss(facts, now_s) for facts in quick.values()):
+                return quick
+        self._whole_due_s = now_s + WHOLE_LOOK_S
+        return gather(target, sources, translators)
+
+    def _seems_amiss(self, facts: ModuleFacts, now_s: float) -> bool:
+        memory = self._memories.get(facts.module, Memory())
+        slotless = facts.source is not None and facts.source.slot is None
+        found = find(recall(facts, memory, now_s), self._settings.care.limits)
+        return bool(slotless or found or memory.watched.told)
 
     def _look_at(self, target: Target, sources: Sources, facts: ModuleFacts) -> list[Finding]:
         memory, now_s = self._memories.get(facts.module, Memory()), time.monotonic()
