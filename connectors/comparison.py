@@ -13,6 +13,7 @@ from connectors.circumstances import NOTHING_KNOWN
 from connectors.plan import Action, Change, FieldChange, Kind, Plan, Topic
 from connectors.saved_plan import digest_state
 from connectors.seal import open_config, read_forced
+from connectors.secret_names import is_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -229,7 +230,4 @@ def _differ(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[FieldC
 
 def hide_secret(key: str, value: str | None) -> str | None:
     """Hide a secret that somebody wrote in the clear into a connector."""
-    if value is None or value.startswith("${"):
-        return value
-    secret = any(word in key for word in ("password", "secret", "jaas", "credential"))
-    return "(hidden)" if secret else value
+    return value if value is None or is_shown(key, value) else "(hidden)"

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import Configuration
+from connectors.secret_names import is_secret
 from connectors.tables import is_pattern
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_REFERENCE = re.compile(r"\$\{[A-Za-z][A-Za-z0-9_-]*:[^{}$]+\}")
-_SECRET_KEY = re.compile(
-    r"(password|secret|jaas|credential|private.?key|passphrase)", re.IGNORECASE
-)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]{0,127}")
 _PATTERN = re.compile(r"[A-Za-z0-9_$#*?\[\]!-]{1,128}")
 
@@ -136,7 +134,7 @@ class Values:
             where = f"config.{key}"
             if isinstance(value, bool):
                 pairs.append((key, str(value).lower()))
-            elif _SECRET_KEY.search(key):
+            elif is_secret(key):
                 pairs.append((key, self.secret(where, value)))
             elif isinstance(value, str | int | float):
                 pairs.append((key, self._fill(where, str(value))))

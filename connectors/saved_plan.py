@@ -13,6 +13,7 @@ import msgspec
 
 from connectors.errors import Configuration, Fatal
 from connectors.plan import Action, Change, Kind, State
+from connectors.secret_names import is_shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ def digest_state(state: State, desired: State) -> dict[str, str]:
     digests: dict[str, str] = {}
     for name, config in state.connectors.items():
         shown = {
-            key: "(hidden)" if _is_secret(key, value) else value for key, value in config.items()
+            key: value if is_shown(key, value) else "(hidden)" for key, value in config.items()
         }
         digests[f"{Kind.CONNECTOR} {name}"] = _digest(
             sorted((key, value) for key, value in shown.items() if not key.startswith("isthmus."))
@@ -124,11 +125,6 @@ def refuse_moved(saved: SavedPlan, plan: Plan) -> None:
 
 def _differ(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-
-
-def _is_secret(key: str, value: str) -> bool:
-    words = ("password", "secret", "jaas", "credential")
-    return not value.startswith("${") and any(word in key for word in words)
 
 
 def _digest(value: Any) -> str:

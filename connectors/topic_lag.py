@@ -9,7 +9,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from connectors.circumstances import Unread
@@ -77,6 +84,7 @@ def _measure(
             "bootstrap.servers": bootstrap_servers,
             "group.id": "isthmus-connectors",
             "enable.auto.commit": False,
+            "enable.partition.eof": True,
             "isolation.level": "read_committed",
         }
     )
@@ -85,12 +93,26 @@ def _measure(
         for begin, high in _find_begins(consumer, topic, offsets):
             records += high - begin.offset
             consumer.assign([begin])
-            message = consumer.poll(REQUEST_TIMEOUT_S)
-            if message is not None and message.error() is None:
-                oldest = min(oldest, float(message.timestamp()[1]))
+            written_ms = read_time_ms(consumer.poll(REQUEST_TIMEOUT_S), topic)
+            oldest = oldest if written_ms is None else min(oldest, written_ms)
     finally:
         consumer.close()
     return Unread(groups, records, int(clock() * 1000 - oldest))
+
+
+def read_time_ms(message: Message | None, topic: str) -> float | None:
+    """Read when a record was written; None behind the last one.
+
+    Unreachable without an answer: records of unknown age are not young ones.
+    """
+    if message is None:
+        raise Unreachable(f"cannot read how far {topic} was read: no answer from Kafka")
+    error = message.error()
+    if error is None:
+        return float(message.timestamp()[1])
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its only name
+        return None
+    raise Unreachable(f"cannot read how far {topic} was read: {error.str()}")
 
 
 def _find_begins(
@@ -101,5 +123,7 @@ def _find_begins(
         low, high = consumer.get_watermark_offsets(
             TopicPartition(topic, partition), timeout=REQUEST_TIMEOUT_S
         )
-        if max(low, offset) < high:
-            yield TopicPartition(topic, partition, max(low, offset)), high
+        # low == high: librdkafka's answer, too, where one of its two questions failed
+        begin = max(low, offset) if low < high else offset
+        if begin < high:
+            yield TopicPartition(topic, partition, begin), high

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from connectors import database
-from connectors.errors import Configuration
+from connectors.errors import Configuration, Fatal
 from connectors.plan import Kind, Publication
 from connectors.preflight import postgresql, postgresql_reading
 from connectors.preflight.postgresql_facts import RoleFacts
@@ -166,9 +166,10 @@ class PostgreSQLSource:
         elif database.drop_slot(self.connection, change.name):
             report(f"dropped replication slot {change.name}")
         else:
-            report(
+            raise Fatal(  # behind it stand the topics by which the slot is known as left behind
                 f"the owner may not drop replication slot {change.name}; an administrator, or the "
-                f"capture role, must run: select pg_drop_replication_slot('{change.name}');"
+                f"capture role, must run: select pg_drop_replication_slot('{change.name}'); then "
+                "apply again: what is left is removed then"
             )
 
     def read_pending(self, declaration: Declaration) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class Source(Protocol):
         """Make one change of the plan that is in the database."""
 
     def drop(self, change: Change, report: Callable[[str], None]) -> None:
-        """Drop a slot or a publication; a slot that the owner may not drop is only reported."""
+        """Drop a slot or a publication; Fatal for a slot that the owner may not drop."""
 
     def read_pending(self, declaration: Declaration) -> tuple[str, ...]:
         """List the tables, as `schema.table`, whose snapshot was promised and not asked for."""

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import pytest
+from confluent_kafka import KafkaError
 
 from connectors.database import explained
 from connectors.declaration import Declaration
 from connectors.errors import Configuration, Fatal, IsthmusError, Unreachable
+from connectors.plan import Action, Change, Kind
 from connectors.sources.mariadb import MariaDBSource
+from connectors.sources.postgresql import PostgreSQLSource
+from connectors.topic_lag import read_time_ms
 
 if TYPE_CHECKING:
+    from confluent_kafka import Message
+
     from legacy_db.mariadb.connection import MariaDBConnection
 
 SALES = Declaration("sales", "mariadb", "db", 3306, "erp", "c", "${env:P}", "erp", ("ord_hdr",))
@@ -53,3 +59,50 @@ def test_a_condition_may_hold_a_percent_sign() -> None:
     source = MariaDBSource(cast("MariaDBConnection", server))
     source.check_condition(SALES, "ord_hdr", "name like 'A%'")
     assert server.asked.endswith("`erp`.`ord_hdr` where name like 'A%'")
+
+
+class OwnerWithoutReplication:
+    """A database with one slot, whose owner may not drop it."""
+
+    def execute(self, query: str, _parameters: object) -> OwnerWithoutReplication:
+        """Refuse to drop the slot."""
+        if "pg_drop_replication_slot" in query:
+            raise psycopg.errors.InsufficientPrivilege("permission denied")
+        return self
+
+    def fetchall(self) -> list[tuple[str, None]]:
+        """Give the slot, which nobody reads."""
+        return [("isthmus_retail_old", None)]
+
+
+def test_a_slot_that_can_not_be_dropped_ends_a_removal() -> None:
+    """Its topics stay: by them the next plan knows that the slot is left behind."""
+    source = PostgreSQLSource(cast("psycopg.Connection[Any]", OwnerWithoutReplication()))
+    change = Change(Kind.SLOT, "isthmus_retail_old", Action.REMOVE)
+    with pytest.raises(Fatal, match=r"select pg_drop_replication_slot.*apply again"):
+        source.drop(change, lambda _line: None)
+
+
+class Answer:
+    """What Kafka's client gives: a record of a time, or an error."""
+
+    def __init__(self, code: int | None = None) -> None:
+        self._code = code
+
+    def error(self) -> KafkaError | None:
+        """Give the error, if it is one."""
+        return None if self._code is None else KafkaError(self._code)
+
+    def timestamp(self) -> tuple[int, int]:
+        """Give the time of a record."""
+        return (1, 1_234)
+
+
+def test_records_of_unknown_age_are_not_young_ones() -> None:
+    """Where Kafka does not say how old the unread records are, no retention is made shorter."""
+    record, end = cast("Message", Answer()), cast("Message", Answer(KafkaError._PARTITION_EOF))
+    assert read_time_ms(record, "retail.sales.changes") == 1_234.0
+    assert read_time_ms(end, "retail.sales.changes") is None
+    for bad in (None, cast("Message", Answer(KafkaError._ALL_BROKERS_DOWN))):
+        with pytest.raises(Unreachable, match=r"retail\.sales\.changes"):
+            read_time_ms(bad, "retail.sales.changes")
