@@ -19,6 +19,7 @@ from connectors.apply import apply_site
 from connectors.declaration import SNAPSHOT_FILTER, SNAPSHOTS
 from connectors.engines.postgresql import PostgreSQL
 from connectors.errors import Configuration, Fatal
+from legacy_db.keepalive import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +106,7 @@ def _drop_as_capture(declaration: Declaration, slot: str, password: str | None) 
             password=password,
             autocommit=True,
             connect_timeout=database.CONNECT_TIMEOUT_S,
+            **KEEPALIVE,
         ) as connection:
             return database.drop_slot(connection, slot)
     except psycopg.OperationalError:

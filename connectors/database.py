@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from connectors.errors import Configuration, Fatal, Unreachable
 from connectors.plan import Grant, Publication
+from legacy_db.keepalive import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +64,7 @@ def connect_owner(url: str) -> psycopg.Connection:
         raise Configuration("the owner's URL is none of PostgreSQL's (postgresql://...)") from error
     place = "{}:{}/{}".format(*(parts.get(key, "?") for key in ("host", "port", "dbname")))
     try:
-        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, **KEEPALIVE)
     except psycopg.OperationalError as error:
         raise Unreachable(
             f"cannot connect to the legacy database {place} as {parts.get('user')}: "

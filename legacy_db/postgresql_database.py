@@ -16,6 +16,7 @@ from psycopg.rows import tuple_row
 
 from legacy_db import catalogue, definition, key_range, reader, row_hash
 from legacy_db.errors import Retriable, Unreachable
+from legacy_db.keepalive import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ class PostgreSQLDatabase:
                 options=_OUTPUT_FORMATS,
                 connect_timeout=CONNECT_SECONDS_MAX,
                 application_name="isthmus",
+                **KEEPALIVE,
             )
         except psycopg.OperationalError as error:
             raise Unreachable(

@@ -12,6 +12,8 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 import structlog
 
+from legacy_db.keepalive import KEEPALIVE
+
 CONNECT_SECONDS_MAX = 10
 IDLE_IN_TRANSACTION_MS_MAX = 60_000
 """How long a client that was stopped within a transaction keeps its locks."""
@@ -20,19 +22,13 @@ LOCK_MS_MAX = 15_000
 """How long a successor waits for the batch at hand of the process before it."""
 END_MS_MAX = 5_000
 
-_KEEPALIVE = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
 _SERVER_KEEPALIVE = " ".join(
     f"-c {name}={value}"
     for name, value in (
-        ("tcp_keepalives_idle", 10),
-        ("tcp_keepalives_interval", 5),
-        ("tcp_keepalives_count", 3),
-        ("tcp_user_timeout", 30_000),
+        ("tcp_keepalives_idle", KEEPALIVE["keepalives_idle"]),
+        ("tcp_keepalives_interval", KEEPALIVE["keepalives_interval"]),
+        ("tcp_keepalives_count", KEEPALIVE["keepalives_count"]),
+        ("tcp_user_timeout", KEEPALIVE["tcp_user_timeout"]),
     )
 )
 """The server's side: by default it keeps the locks of a client whose machine is gone for hours."""
@@ -49,7 +45,7 @@ def open_connection(url: str, name: str, options: str = "") -> psycopg.Connectio
         "connect_timeout": CONNECT_SECONDS_MAX,
         "options": f"{_SERVER_KEEPALIVE} -c idle_in_transaction_session_timeout="
         f"{IDLE_IN_TRANSACTION_MS_MAX} {options}",
-        **_KEEPALIVE,
+        **KEEPALIVE,
     }
     return psycopg.connect(url, autocommit=True, **settings)
 

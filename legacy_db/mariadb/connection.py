@@ -23,6 +23,8 @@ PORT = 3306
 CONNECT_SECONDS_MAX = 10
 READ_SECONDS_MAX = 600
 """Of one statement: a chunk of a table whose key no index serves takes its time."""
+WRITE_SECONDS_MAX = 60
+"""Of sending a statement: a server that is there reads it at once, however long it computes."""
 GONE = frozenset({1927, 2003, 2006, 2013, 2055})
 """Codes of a connection that is lost: killed, refused, gone away, lost during a query."""
 
@@ -79,6 +81,7 @@ class MariaDBConnection:
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS_MAX,
                 read_timeout=READ_SECONDS_MAX,
+                write_timeout=WRITE_SECONDS_MAX,
                 init_command=_SESSION,
             )
         except pymysql.MySQLError as error:

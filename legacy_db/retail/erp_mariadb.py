@@ -13,7 +13,14 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from legacy_db.errors import Unreachable
-from legacy_db.mariadb.connection import CONNECT_SECONDS_MAX, GONE, explain, parse_url
+from legacy_db.mariadb.connection import (
+    CONNECT_SECONDS_MAX,
+    GONE,
+    READ_SECONDS_MAX,
+    WRITE_SECONDS_MAX,
+    explain,
+    parse_url,
+)
 from legacy_db.retail.erp_connection import Conflict, Rollback
 
 if TYPE_CHECKING:
@@ -39,6 +46,8 @@ class MariaDBErp:
                 charset="utf8mb4",
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS_MAX,
+                read_timeout=READ_SECONDS_MAX,
+                write_timeout=WRITE_SECONDS_MAX,
                 # an UPDATE counts the rows that it finds, changed or not
                 client_flag=CLIENT.FOUND_ROWS,
                 init_command=_SESSION,
