@@ -21,11 +21,9 @@ from pipeline.cli.site_target import read_target
 from pipeline.errors import Configuration
 from pipeline.hub.migrate import migrate_hub
 from pipeline.hub.modules import skip_to
-from pipeline.hub.sweeps import set_deletes_max
+from pipeline.hub.sweeps import DELETES_MAX, set_deletes_max
 from pipeline.settings import Settings, load_settings, read_variables
 
-DELETES_MAX = 1_000
-"""How many rows a new snapshot may delete unless a person allows more."""
 _CHANGES = (Ask.PAUSE, Ask.RESUME, Ask.STOP)
 
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
+DELETES_MAX = 1_000
+"""How many rows a new snapshot may delete unless a person allows more."""
+
 
 def read_deletes_max(connection: psycopg.Connection[Any], module: str) -> int | None:
-    """Read the bound; None where nobody has set one."""
+    """Read the bound; None where nobody has set one: then DELETES_MAX holds."""
     row = connection.execute(
         "select deletes_max from hub.module where module = %s", (module,)
     ).fetchone()

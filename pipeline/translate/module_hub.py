@@ -106,7 +106,7 @@ class ModuleHub(Protocol):
         """Say that the mirror holds everything before a barrier, whose event has `number`."""
 
     def read_deletes_max(self) -> int | None:
-        """Read how many rows the next sweep may delete; None where nobody has set a bound."""
+        """Read how many rows a person lets the next sweep delete; None where nobody has said."""
 
     def set_deletes_max(self, deletes_max: int | None) -> None:
         """Set the bound, or forget that of a sweep that was made."""

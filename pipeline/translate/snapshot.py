@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Fatal
+from pipeline.hub.sweeps import DELETES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,10 +64,9 @@ def complete_snapshot(
 
 
 def _refuse_too_many(landing: Landing, tables: Sequence[str], run: int) -> None:
-    """Stop before a sweep that would delete more rows than a person has allowed."""
-    bound = landing.hub.read_deletes_max()
-    if bound is None:
-        return
+    """Stop before a sweep that would delete more rows than DELETES_MAX, or a person, allows."""
+    allowed = landing.hub.read_deletes_max()
+    bound = DELETES_MAX if allowed is None else allowed
     unseen = {table: landing.mirror.count_unseen(table, run) for table in tables}
     if sum(unseen.values()) > bound:
         most = ", ".join(f"{table} {count}" for table, count in unseen.items() if count)
@@ -77,7 +77,8 @@ def _refuse_too_many(landing: Landing, tables: Sequence[str], run: int) -> None:
             f"`isthmus connectors snapshot {landing.module} --deletes-max "
             f"{sum(unseen.values())}`, and start the translator again"
         )
-    landing.hub.set_deletes_max(None)
+    if allowed is not None:
+        landing.hub.set_deletes_max(None)  # it was for this sweep
 
 
 def _sweep(landing: Landing, table: str, run: int) -> None:

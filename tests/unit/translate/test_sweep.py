@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from pipeline.errors import Fatal
+from pipeline.hub.sweeps import DELETES_MAX
 from pipeline.simulate.database import Connection, Database
 from pipeline.simulate.kernel import Kernel, Process
 from pipeline.simulate.module_hub import MemoryModuleHub
@@ -74,3 +75,16 @@ def test_a_sweep_beyond_its_bound_deletes_nothing(landing: Landing, bound: int) 
         sweep(landing, bound)
     assert len(landing.mirror.page_keys("ord_lin", ("ord_no",), None, 9)) == 3
     assert landing.hub.read_deletes_max() == bound
+
+
+def test_a_sweep_that_nobody_allowed_has_a_bound(landing: Landing) -> None:
+    """An epoch that was raised by hand deletes no more than one that a command raised."""
+    make = landing.mirror.codecs["ord_lin"].make_row
+    with landing.hub.transaction():
+        more = {(order, 2): make((order, 2, 5)) for order in range(DELETES_MAX - 1)}
+        landing.mirror.merge_snapshot("ord_lin", more, 1, 10, RUN - 1)
+    with pytest.raises(Fatal, match=rf"and {DELETES_MAX} may .*--deletes-max {DELETES_MAX + 1}"):
+        sweep(landing, None)
+    assert landing.mirror.count_unseen("ord_lin", RUN) == DELETES_MAX + 1
+    sweep(landing, DELETES_MAX + 1)
+    assert landing.mirror.count_unseen("ord_lin", RUN) == 0

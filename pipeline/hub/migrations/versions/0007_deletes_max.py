@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.execute("alter table hub.module add column deletes_max bigint")
     op.execute("""
         comment on column hub.module.deletes_max is
-            'rows that the sweep of the next snapshot may delete; null: any number'
+            'rows that the sweep of the next snapshot may delete; null: nobody has said'
     """)
 
 
