@@ -96,6 +96,27 @@ def note_lost(
     )
 
 
+def note_untold(
+    connection: psycopg.Connection[Any], module: str, table: str, reasons: Collection[str]
+) -> None:
+    """Note that rows of a mirror table may not hold what no change tells, as of now.
+
+    The doubt is that of the module whose table it is (`module` where none is known to own it), and
+    stands behind all that was translated: only a later barrier refutes it.
+    """
+    connection.execute(
+        "insert into hub.doubt (module, epoch, lsn, txid, source_offset, reason)"
+        " select m.module, m.epoch, m.lsn + 1, 0, m.source_offset, %(reason)s"
+        " from hub.module m where m.module = coalesce((select v.module"
+        " from hub.definition_version v where v.table_name = %(table)s"
+        " order by (v.module = %(module)s) desc, v.recorded_at desc limit 1), %(module)s)"
+        " on conflict (module, source_offset, epoch)"
+        " do update set lsn = greatest(hub.doubt.lsn, excluded.lsn), refuted_at = null,"
+        " reason = concat_ws('; ', hub.doubt.reason, excluded.reason)",
+        {"module": module, "table": table, "reason": "; ".join(reasons)},
+    )
+
+
 def refute_doubts(
     connection: psycopg.Connection[Any], barrier: str, modules: Collection[str]
 ) -> None:

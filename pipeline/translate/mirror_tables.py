@@ -21,6 +21,7 @@ from pipeline.hub.definitions import (
     load_former_names,
     load_newest_definitions,
 )
+from pipeline.hub.doubts import note_untold
 from pipeline.translate.mirror_table import follow_table, has_mirror, missing_value
 from pipeline.translate.row_types import load_expression, python_types
 from pipeline.translate.rows import TableCodec
@@ -98,6 +99,8 @@ class MirrorTables:
             log.info("translate.mirror", module=self._module, done=following.done)
         for doubt in following.doubts:
             log.warning("translate.mirror_doubt", module=self._module, doubt=doubt)
+        if following.doubts:
+            note_untold(hub, self._module, table.name, following.doubts)
 
     def change(self, hub: psycopg.Connection[Any], step: TableChanged) -> bool:
         """Follow a definition that the change log itself tells; False when it is kept already."""
