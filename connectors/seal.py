@@ -43,5 +43,10 @@ def is_edited(config: Mapping[str, str]) -> bool:
     return APPLIED in config and config[APPLIED] != _digest(open_config(config))
 
 
+def is_sealed(config: Mapping[str, str]) -> bool:
+    """Tell whether the config is as some apply wrote it, whatever declaration or version it had."""
+    return APPLIED in config and not is_edited(config)
+
+
 def _digest(config: Mapping[str, str]) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(config.items()))).hexdigest()[:16]

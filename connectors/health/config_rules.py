@@ -36,10 +36,13 @@ def find_config(facts: ModuleFacts) -> Iterator[Finding]:
     if not differing:
         return
     since = set() if facts.agreed is None else differing & _differ(live, facts.agreed)
-    if since or facts.connector.edited:
+    if facts.connector.edited or (since and not facts.connector.sealed):
         yield _edited(facts, since or differing)
         return
     fields = ", ".join(sorted(differing))
+    if since:
+        yield _applied_elsewhere(facts, fields)
+        return
     text = (
         f"connector {facts.connector.name} differs from its declaration in {fields}, which is not "
         "applied yet: `isthmus connectors plan`, then `isthmus connectors apply`"
@@ -64,6 +67,16 @@ def _edited(facts: ModuleFacts, edited: set[str]) -> Finding:
         f"`isthmus connectors snapshot --again {module}`"
     )
     return Finding(module, Kind.CONFIG_EDITED, Severity.ERROR, text, Remedy.STOP, doubt=True)
+
+
+def _applied_elsewhere(facts: ModuleFacts, fields: str) -> Finding:
+    """Tell of a config whose seal is whole: what somebody applied is no edit, and loses nothing."""
+    text = (
+        f"connector {facts.connector.name} was applied with another declaration or by another "
+        f"version than these ({fields}): if that is the newer one, restart `isthmus run` with it; "
+        "else `isthmus connectors plan`, then `isthmus connectors apply`"
+    )
+    return Finding(facts.module, Kind.CONFIG_APPLIED_ELSEWHERE, Severity.WARNING, text)
 
 
 def _differ(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:

@@ -36,7 +36,7 @@ class ConnectorFacts:
     """A connector as Connect has it; `parts` holds itself first, then its tasks.
 
     `config` is without the marks that apply leaves; by these `edited` says that somebody else has
-    changed it since.
+    changed it since, and `sealed` that nobody has. Without marks nobody can tell: neither is true.
     """
 
     name: str
@@ -44,6 +44,7 @@ class ConnectorFacts:
     config: Mapping[str, str] | None = None
     offset: Mapping[str, Any] | None = None
     edited: bool = False
+    sealed: bool = False
 
     @property
     def state(self) -> str:

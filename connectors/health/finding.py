@@ -34,6 +34,7 @@ class Kind(enum.StrEnum):
     CONNECTOR_FAILED = "connector failed"
     CONNECTOR_SILENT = "connector silent"
     CONFIG_EDITED = "config edited"
+    CONFIG_APPLIED_ELSEWHERE = "config applied elsewhere"
     CONFIG_NOT_APPLIED = "config not applied"
     PUBLICATION_MISSING = "publication missing"
     PUBLICATION_CHANGED = "publication changed"

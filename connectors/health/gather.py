@@ -13,7 +13,7 @@ from connectors.errors import Unreachable
 from connectors.health.binlog_source import read_binlog
 from connectors.health.facts import ConnectorFacts, ModuleFacts, Part
 from connectors.health.source import read_sources
-from connectors.seal import is_edited, open_config
+from connectors.seal import is_edited, is_sealed, open_config
 from connectors.target import desired_state, resolve_target
 from legacy_db.catalogue import list_tables
 from legacy_db.mariadb.definition import list_tables as list_binlog_tables
@@ -104,7 +104,13 @@ def read_connector(client: ConnectClient, name: str, *, offset: bool = True) -> 
     if config is None:
         return ConnectorFacts(name)
     status = client.read_status(name)
-    facts = ConnectorFacts(name, _read_parts(status), open_config(config), edited=is_edited(config))
+    facts = ConnectorFacts(
+        name,
+        _read_parts(status),
+        open_config(config),
+        edited=is_edited(config),
+        sealed=is_sealed(config),
+    )
     if not offset:
         return facts
     entries = client.read_offsets(name)

@@ -20,6 +20,7 @@ from connectors.health.facts import (
 from connectors.health.finding import Finding, Kind, Limits, Remedy, Severity
 from connectors.health.rules import find
 from connectors.plan import Publication
+from connectors.seal import is_edited, is_sealed, open_config, seal_config
 
 RUNS = (Part("connector", "RUNNING"), Part("task 0", "RUNNING"))
 CONFIG = {
@@ -281,6 +282,26 @@ def test_the_mark_of_apply_tells_an_edit_to_whoever_begins_to_watch() -> None:
     config = {**CONFIG, "table.include.list": "erp.ord_hdr"}
     facts = replace(connector(config=config, edited=True), agreed=None)
     assert (only(facts).kind, only(facts).remedy) == (Kind.CONFIG_EDITED, Remedy.STOP)
+
+
+def test_what_another_checkout_applied_is_told_and_never_stopped() -> None:
+    """A whole seal says that nobody edited the config, however much it differs; a broken one not.
+
+    After an upgrade, or an apply of a newer declaration, a `run` of before remembers another one.
+    """
+    config = {**CONFIG, "table.include.list": "erp.ord_hdr", "errors.tolerance": "none"}
+    sealed = seal_config(config)
+    there = connector(config=open_config(sealed), sealed=is_sealed(sealed))
+    found = only(there)
+    assert (found.kind, found.severity) == (Kind.CONFIG_APPLIED_ELSEWHERE, Severity.WARNING)
+    assert (found.remedy, found.doubt) == (Remedy.NONE, False)
+    assert "errors.tolerance, table.include.list" in found.text
+    assert "restart `isthmus run`" in found.text
+    edited = {**sealed, "errors.tolerance": "all"}
+    by_hand = connector(
+        config=open_config(edited), edited=is_edited(edited), sealed=is_sealed(edited)
+    )
+    assert (only(by_hand).kind, only(by_hand).remedy) == (Kind.CONFIG_EDITED, Remedy.STOP)
 
 
 def test_a_declaration_that_is_not_applied_yet_is_no_edit() -> None:
