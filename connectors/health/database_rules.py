@@ -60,9 +60,12 @@ def find_database(facts: ModuleFacts) -> Iterator[Finding]:
 def _reached(facts: ModuleFacts) -> int | None:
     """Give the highest position that anybody has seen of this database in this epoch.
 
+    None of a standby: it replays again from its last restart point whenever it is started.
     A new primary may lack log that the old one had written last: where its slot was kept in step,
     what counts is what was captured.
     """
+    if facts.source is not None and facts.source.in_recovery:
+        return None
     known = [] if facts.seen is None or _has_failed_over(facts) else [facts.seen.lsn]
     if facts.connector.lsn is not None:
         known.append(facts.connector.lsn)

@@ -106,13 +106,21 @@ class SlotFacts:
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """The legacy database: which one it is, how far its log has come, and a module's side of it."""
+    """The legacy database: which one it is, how far its log has come, and a module's side of it.
+
+    In recovery there is no `timeline`, and `lsn` is how far the standby has replayed.
+    """
 
     system: str
     timeline: int | None
     lsn: int
     slot: SlotFacts | None
     publication: Publication | None
+
+    @property
+    def in_recovery(self) -> bool:
+        """Whether it is a standby."""
+        return self.timeline is None
 
     @property
     def lag_bytes(self) -> int | None:

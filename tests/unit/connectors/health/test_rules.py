@@ -197,6 +197,15 @@ def test_whoever_was_further_shows_that_a_database_went_back(changes: dict[str, 
     assert only(facts).kind is Kind.DATABASE_WENT_BACK
 
 
+def test_a_standby_that_replays_again_has_not_gone_back() -> None:
+    """Its position is that of the replay, which a restart sets back; promoted it counts again."""
+    assert find(source(timeline=None, lsn=9_800), LIMITS) == []
+    again = replace(source(timeline=None, lsn=9_800), seen=SeenSource("7", None, 9_990))
+    assert find(again, LIMITS) == []
+    promoted = replace(source(timeline=2, lsn=9_800), seen=SeenSource("7", None, 9_990))
+    assert only(promoted).kind is Kind.DATABASE_WENT_BACK
+
+
 def test_a_position_of_an_epoch_before_says_nothing() -> None:
     """Once a new epoch is declared, the hub's older position is of another count."""
     config = {**CONFIG, "transforms.epoch.value.literal": "2"}
