@@ -24,20 +24,34 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10
 
+# FOR TABLES IN SCHEMA (15) has no rows in pg_publication_rel, and a server before 15 no filters:
+# as JSON these may be absent. Without its root the view lists partitions, which nobody has named.
 _PUBLICATIONS = """
+with listed as (
+    select r.prpubid as publication, n.nspname, c.relname,
+           coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') is not null as filtered
+    from pg_publication_rel r
+    join pg_class c on c.oid = r.prrelid join pg_namespace n on n.oid = c.relnamespace
+    union all
+    select p.oid, n.nspname, c.relname, false
+    from pg_publication_tables t join pg_publication p on p.pubname = t.pubname
+    join pg_namespace n on n.nspname = t.schemaname
+    join pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
+    where not p.puballtables and (p.pubviaroot or not c.relispartition)
+), tables as (
+    select publication, nspname, relname, bool_or(filtered) as filtered
+    from listed group by publication, nspname, relname
+)
 select p.pubname, p.puballtables, p.pubviaroot,
        concat_ws(', ', case when p.pubinsert then 'insert' end,
                        case when p.pubupdate then 'update' end,
                        case when p.pubdelete then 'delete' end,
                        case when p.pubtruncate then 'truncate' end),
-       coalesce(array_agg(n.nspname || '.' || c.relname order by n.nspname, c.relname)
-                filter (where c.oid is not null), '{}'),
-       coalesce(array_agg(n.nspname || '.' || c.relname order by n.nspname, c.relname)
-                filter (where r.prqual is not null or r.prattrs is not null), '{}')
-from pg_publication p
-left join pg_publication_rel r on r.prpubid = p.oid
-left join pg_class c on c.oid = r.prrelid
-left join pg_namespace n on n.oid = c.relnamespace
+       coalesce(array_agg(t.nspname || '.' || t.relname order by t.nspname, t.relname)
+                filter (where t.relname is not null), '{}'),
+       coalesce(array_agg(t.nspname || '.' || t.relname order by t.nspname, t.relname)
+                filter (where t.filtered), '{}')
+from pg_publication p left join tables t on t.publication = p.oid
 where p.pubname = any(%s)
 group by p.oid
 """
