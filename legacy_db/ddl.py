@@ -139,9 +139,15 @@ class _Reader:
         kind = action.args.get("kind")
         if kind in ("COLUMN", None):
             for one in action.args.get("tables") or [action.this]:
-                yield TableChange(ChangeKind.DROP_COLUMN, table, self._name(one))
-        elif kind == "PRIMARY KEY":
+                name, if_exists = self._name(one), bool(action.args.get("exists"))
+                yield TableChange(ChangeKind.DROP_COLUMN, table, name, if_exists=if_exists)
+        elif kind == "PRIMARY KEY" or (kind == "CONSTRAINT" and self._drops_key(table, action)):
             yield TableChange(ChangeKind.CHANGE_KEY, table, to="")
+
+    def _drops_key(self, table: str, action: exp.Drop) -> bool:
+        """Tell a key's constraint by the name that PostgreSQL gives it; others change no key."""
+        names = (self._name(one) for one in action.args.get("tables") or [action.this])
+        return self._engine == "postgresql" and f"{table}_pkey" in names
 
     def _added(self, table: str, column: exp.ColumnDef) -> TableChange:
         kinds = [one.args.get("kind") for one in column.args.get("constraints") or ()]

@@ -38,6 +38,7 @@ class TableChange:
 
     `filled` says that an added column is filled by what no change tells (a default that is not
     constant, an identity, a generated column); `generated` that no change ever tells it.
+    `if_exists`: nothing happens where the column is not there.
     """
 
     kind: ChangeKind
@@ -49,6 +50,7 @@ class TableChange:
     has_default: bool = False
     filled: bool = False
     generated: bool = False
+    if_exists: bool = False
 
 
 def compare_tables(before: Table, after: Table) -> list[TableChange]:

@@ -1,7 +1,8 @@
 """`isthmus contracts diff`: what a change of a legacy table touches, before it is made or after.
 
 Enters: DDL, or a position or version of the kept definitions. Leaves: what is touched and in which
-order to roll out; exit code 1 when something is touched, 0 when nothing.
+order to roll out; exit code 1 when something is touched, 0 when nothing, 2 for
+a column that is not there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from legacy_db.table_change import TableChange, compare_tables
 from pipeline.cli.options import JsonOption, SiteOption
 from pipeline.drift.effects import Effects, find_effects
 from pipeline.drift.site import read_landscape, read_versions
+from pipeline.drift.unknown_columns import check_columns
 from pipeline.errors import Configuration
 from pipeline.hub.definitions import DefinitionVersion
 from pipeline.settings import Settings, load_settings
@@ -52,6 +54,7 @@ def diff(
         from legacy_db.ddl import parse_ddl  # noqa: PLC0415 - its parser takes a while to load
 
         changes = parse_ddl(ddl, settings.legacy.engine, settings.legacy.schema)
+        check_columns(changes, definitions.tables)
     else:
         changes = _changes_since(settings, since or "", definitions.tables)
     effects = [find_effects(change, landscape) for change in changes]

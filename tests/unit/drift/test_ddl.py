@@ -64,6 +64,14 @@ ADD, DROP = ChangeKind.ADD_COLUMN, ChangeKind.DROP_COLUMN
             [TableChange(ChangeKind.ATTACH_PARTITION, "t")],
         ),
         ("alter table t detach partition p", [TableChange(ChangeKind.DETACH_PARTITION, "t")]),
+        (
+            "alter table T drop constraint t_pkey, drop constraint t_a_check",
+            [TableChange(ChangeKind.CHANGE_KEY, "t", to="")],
+        ),
+        (
+            "alter table t drop column if exists a",
+            [TableChange(DROP, "t", "a", if_exists=True)],
+        ),
         ("alter table other.t drop column a", []),
         ("create index on t (a); alter type mood add value 'x'", []),
         ("alter table t replica identity full; alter table t alter a drop default", []),
