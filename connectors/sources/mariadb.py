@@ -14,6 +14,7 @@ from connectors.errors import Configuration, Retriable
 from connectors.plan import Grant, Kind
 from connectors.preflight import mariadb, mariadb_reading
 from connectors.sources.source import PROMISED, Beginning, DatabaseSide, SlotState, TableSize
+from legacy_db.mariadb.connection import is_passing
 from legacy_db.mariadb.definition import list_tables, read_sizes
 
 if TYPE_CHECKING:
@@ -212,6 +213,11 @@ class MariaDBSource:
         try:
             self.connection.fetch(statement, parameters)
         except Retriable as error:
+            if is_passing(error):
+                raise Retriable(
+                    f"cannot make {what} just now: {error}: end the transaction that holds the "
+                    "lock, or wait, and do it again"
+                ) from error
             raise Configuration(f"cannot make {what} with the owner's rights: {error}") from error
 
 

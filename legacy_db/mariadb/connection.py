@@ -28,6 +28,10 @@ WRITE_SECONDS_MAX = 60
 GONE = frozenset({1927, 2003, 2006, 2013, 2055})
 """Codes of a connection that is lost: killed, refused, gone away, lost during a query."""
 
+PASSING = frozenset({1020, 1205, 1213, 1317, 1969, 3024, 3572})
+"""Codes of what passes: a row changed meanwhile, lock wait timeout, deadlock, interrupted, too long
+(MariaDB, MySQL), a lock that was not waited for."""
+
 _SESSION = (
     "set session time_zone = '+00:00', session sql_mode = '', session max_sort_length = 16384"
 )
@@ -120,6 +124,12 @@ class MariaDBConnection:
             raise Retriable(
                 f"the legacy database {self._place} refuses a statement: {explain(error)}"
             ) from error
+
+
+def is_passing(error: Retriable) -> bool:
+    """Tell whether what the server refused may succeed as it is, once others are done."""
+    cause = error.__cause__
+    return isinstance(cause, pymysql.MySQLError) and bool(cause.args) and cause.args[0] in PASSING
 
 
 def explain(error: Exception) -> str:

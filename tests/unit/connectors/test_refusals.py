@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
+import pymysql
 import pytest
 from confluent_kafka import KafkaError
 
 from connectors.database import explained
 from connectors.declaration import Declaration
-from connectors.errors import Configuration, Fatal, IsthmusError, Unreachable
+from connectors.errors import Configuration, Fatal, IsthmusError, Retriable, Unreachable
 from connectors.plan import Action, Change, Kind
 from connectors.sources.mariadb import MariaDBSource
 from connectors.sources.postgresql import PostgreSQLSource
@@ -59,6 +61,30 @@ def test_a_condition_may_hold_a_percent_sign() -> None:
     source = MariaDBSource(cast("MariaDBConnection", server))
     source.check_condition(SALES, "ord_hdr", "name like 'A%'")
     assert server.asked.endswith("`erp`.`ord_hdr` where name like 'A%'")
+
+
+class BusyServer:
+    """Refuses each statement with one of MariaDB's errors."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def fetch(self, _statement: str, _parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Refuse as MariaDBConnection tells it."""
+        cause = pymysql.err.OperationalError(self._code, "no")
+        raise Retriable("the legacy database refuses a statement") from cause
+
+
+@pytest.mark.parametrize(
+    ("code", "family"),
+    [(1205, Retriable), (1213, Retriable), (1142, Configuration), (1064, Configuration)],
+)
+def test_a_deadlock_is_not_a_missing_right(code: int, family: type[IsthmusError]) -> None:
+    """What passes when others are done is told as such by MariaDB's source, too."""
+    source = MariaDBSource(cast("MariaDBConnection", BusyServer(code)))
+    signals = dataclasses.replace(SALES, config=(("signal.data.collection", "erp.sales_signal"),))
+    with pytest.raises(family, match="cannot make signal of a snapshot"):
+        source.write_signal(signals, "stop-snapshot", "{}")
 
 
 class OwnerWithoutReplication:
