@@ -33,6 +33,7 @@ STRANGE_CHARSETS = frozenset({"armscii8", "dec8", "geostd8", "hp8", "keybcs2", "
 
 _SERVER_ID = "database.server.id"
 _MONITOR = ("BINLOG MONITOR", "REPLICATION CLIENT", "SUPER")
+_WRITING = ("SELECT", "INSERT", "DELETE")
 _LOCK = ("RELOAD", "LOCK TABLES")
 
 _TABLES = """
@@ -240,12 +241,23 @@ def _find_unwritable(
     ((role,),) = _try(connection, "select current_role()") or [(None,)]
     if role is not None:
         return ()
-    privileges = read_privileges(connection, me(connection))
-    needed = {table: ("INSERT",) if table in there else ("CREATE", "INSERT") for table in own}
+    return list_unwritable(read_privileges(connection, me(connection)), schema, own, there)
+
+
+def list_unwritable(
+    privileges: Privileges, schema: str, own: Iterable[str], there: Collection[str]
+) -> tuple[str, ...]:
+    """List tables of our own that privileges don't suffice for.
+
+    Old barriers, and promises of a snapshot that are kept, are looked for and removed.
+    """
     return tuple(
         table
-        for table, needs in needed.items()
-        if not all(holds(privileges, privilege, schema, table) for privilege in needs)
+        for table in own
+        if not all(
+            holds(privileges, privilege, schema, table)
+            for privilege in (*(() if table in there else ("CREATE",)), *_WRITING)
+        )
     )
 
 

@@ -35,7 +35,7 @@ def judge_tables(module: BinlogModule) -> Iterator[Finding]:
             "own_table",
             f"{module.schema}.{name}",
             f"module {module.module!r}: the owner may not make {module.schema}.{name}, or may not "
-            "write to it",
+            "read, write and delete its rows",
             "barriers are rows of it, by which a reconciliation knows when it may look",
             f"grant create, select, insert, delete on `{module.schema}`.* to ...; -- the owner",
             module=module.module,

@@ -16,6 +16,7 @@ from connectors.preflight.mariadb_facts import (
     CaptureUser,
     LongStatement,
 )
+from connectors.preflight.mariadb_reading import list_unwritable
 from connectors.sources.mariadb import compare_binlogs
 
 SERVER = BinlogServer(database="shop", owner="'own'@'%'")
@@ -181,3 +182,13 @@ def test_offsets_behind_the_oldest_binary_log(file: str, gtids: str, *, lost: bo
     assert found.goes_on
     assert not compare_binlogs(None, "", offsets).lost
     assert not compare_binlogs(["bin.000007"], "", [{"offset": None}]).goes_on
+
+
+def test_the_owner_needs_to_remove_old_barriers() -> None:
+    """Who may only insert into the barrier table fails at the first reconciliation."""
+    own = ("isthmus_barrier",)
+    inserts = {("SELECT", "shop", ""), ("INSERT", "shop", "isthmus_barrier")}
+    deletes = {*inserts, ("DELETE", "shop", "isthmus_barrier")}
+    assert list_unwritable(frozenset(inserts), "shop", own, own) == own
+    assert list_unwritable(frozenset(deletes), "shop", own, own) == ()
+    assert list_unwritable(frozenset(deletes), "shop", own, ()) == own, "it can't be made"
