@@ -46,8 +46,8 @@ def _find_connector(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> It
     elif connector.state in RESTING:
         if not stopping:
             text = (
-                f"connector {connector.name} is {connector.state}: it captures nothing, and its "
-                f"slot keeps the legacy database's log: `isthmus connectors resume {module}`"
+                f"connector {connector.name} is {connector.state}: it captures nothing, and "
+                f"{_say_kept(facts)}: `isthmus connectors resume {module}`"
             )
             yield Finding(module, Kind.CONNECTOR_RESTING, Severity.WARNING, text)
     elif connector.failure is not None:
@@ -63,11 +63,20 @@ def _missing(facts: ModuleFacts) -> Finding:
         text = f"connector {name} is declared, and Connect has none: `isthmus connectors apply`"
         return Finding(facts.module, Kind.CONNECTOR_MISSING, Severity.ERROR, text)
     text = (
-        f"connector {name} was deleted from Connect: nothing is captured, and its slot keeps the "
-        "legacy database's log: `isthmus connectors apply` makes it again, and it goes on where it "
-        "was"
+        f"connector {name} was deleted from Connect: nothing is captured, and {_say_kept(facts)}: "
+        "`isthmus connectors apply` makes it again, and it goes on where it was"
     )
     return Finding(facts.module, Kind.CONNECTOR_MISSING, Severity.ERROR, text, Remedy.APPLY)
+
+
+def _say_kept(facts: ModuleFacts) -> str:
+    """Say what becomes meanwhile of the log that the connector has not read."""
+    wanted = facts.wanted or {}
+    if "slot.name" in wanted:
+        return "its slot keeps the legacy database's log"
+    if "database.server.id" in wanted:
+        return "its binary log is kept only for a time (binlog_expire_logs_seconds)"
+    return "the legacy database's log is kept only for a time"
 
 
 def _failed(facts: ModuleFacts, remedy: Remedy) -> Finding:

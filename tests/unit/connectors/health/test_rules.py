@@ -328,6 +328,18 @@ def test_a_resting_connector_is_left_so() -> None:
     assert (found.kind, found.remedy) == (Kind.CONNECTOR_RESTING, Remedy.NONE)
 
 
+def test_a_binary_log_is_not_kept_by_a_slot() -> None:
+    """What a resting or deleted connector costs is told as its database keeps its log."""
+    config = {"database.server.id": "1000001", "heartbeat.interval.ms": "3000"}
+    on_binlog = replace(WELL, source=None, seen=None, wanted=config, wanted_publication=None)
+    stopped = ConnectorFacts("retail.sales", (Part("connector", "STOPPED"),))
+    for there in (stopped, ConnectorFacts("retail.sales")):
+        text = only(replace(on_binlog, connector=there)).text
+        assert "binary log is kept only for a time" in text
+        assert "slot" not in text
+        assert "its slot keeps" in only(replace(WELL, connector=there)).text
+
+
 def test_a_failure_that_may_pass_is_restarted() -> None:
     """A lost connection is answered with a restart; the trace's first and last cause are told."""
     trace = "ConnectException: stopped\n\tat x\nCaused by: java.io.EOFException: gone"
