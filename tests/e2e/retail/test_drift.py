@@ -127,8 +127,12 @@ def test_columns_come_change_and_go_under_load(live: LiveSite) -> None:
     assert live.query_legacy("select count(*) from erp.ord_hdr where priority = 1.8") != [(0,)]
     with load(live):
         live.legacy("alter table erp.ord_hdr drop column memo")
-        live.legacy("alter table erp.ord_hdr add column memo integer default 5")
         live.legacy("alter table erp.ord_hdr drop column priority")
+    check_equal(live)
+    # only now, for the same reason: Debezium would read the former memo as a number, and fail
+    with load(live):
+        live.legacy("alter table erp.ord_hdr add column memo integer default 5")
+        live.wait(lambda: "memo" in mirror_columns(live, "ord_hdr"), "the column added again")
     check_equal(live)
     columns = mirror_columns(live, "ord_hdr")
     assert "priority" not in columns
