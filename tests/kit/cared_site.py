@@ -26,6 +26,13 @@ from pipeline.settings import SITE_FILE
 HTTP_SECONDS_MAX = 30
 SIGNALS = "create table erp.{module}_signal (id text primary key, type text, data text)"
 
+_SLOWLY = """\
+  incremental.snapshot.chunk.size: 100
+  max.batch.size: 64
+  max.queue.size: 128
+"""
+"""Snapshots in small steps: they last long enough to be looked at, and to be interrupted."""
+
 
 class CaredSite(LiveSite):
     """A site with signal tables for the modules in `signals`; `heal` is the care's flag."""
@@ -42,7 +49,7 @@ class CaredSite(LiveSite):
         shutil.copytree(REPOSITORY / "connectors" / "retail", self.declared)
         for module in signals:
             with (self.declared / f"{module}.yaml").open("a") as file:
-                file.write(f"\nconfig: {{signal.data.collection: erp.{module}_signal}}\n")
+                file.write(f"\nconfig:\n  signal.data.collection: erp.{module}_signal\n{_SLOWLY}")
         file = folder / SITE_FILE
         text = re.sub(r'(?m)^connectors = ".*"$', 'connectors = "declared"', file.read_text())
         file.write_text(f"{text}\n[care]\ninterval_s = 1\nsilence_s_max = 60\n")

@@ -12,7 +12,7 @@ from legacy_db.definition import Column, Table
 
 SCHEMA = "erp"
 MODULE = "shop"
-MODULE_TABLES = ("cust", "line", "empty", "solo")
+MODULE_TABLES = ("cust", "empty", "line", "solo")
 SIGNAL_TABLE = "signal"
 CHUNK_ROWS = 3
 OUT_OF_LINE = (("cust", "note"), ("cust", "raw"))
