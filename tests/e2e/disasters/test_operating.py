@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cared_site import CaredSite
@@ -101,22 +100,4 @@ def test_a_snapshot_is_paused_resumed_and_stopped(cared: CaredSite) -> None:
     assert [one["table"] for one in sales["snapshot"]["tables"]] == ["ord_hdr"]
     cared.do("connectors", "snapshot", "--resume", "sales")
     cared.do("connectors", "snapshot", "--stop", "sales")
-    cared.check_equal()
-
-
-def test_status_tells_how_far_a_snapshot_is(cared: CaredSite) -> None:
-    """While a module is read anew, tables that are done and rows so far are in the status."""
-    seen = []
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(cared.read_again)
-        while not reading.done():
-            _, document = cared.run_json("connectors", "status")
-            found = [one["snapshot"] for one in document["connectors"] if one["snapshot"]]
-            seen += [one for one in found if sum(table["rows"] for table in one["tables"])]
-        reading.result()
-    assert seen, "a snapshot of 60,000 rows lasts longer than a look at the status"
-    assert {one["kind"] for one in seen} == {"initial"}
-    assert all(0 < one["fraction"] < 1 for one in seen)
-    most = max(sum(table["rows"] for table in one["tables"]) for one in seen)
-    assert most > 1_000
     cared.check_equal()
