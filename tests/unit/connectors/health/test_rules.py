@@ -5,6 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from health_facts import (
+    CONFIG,
+    CONNECTOR,
+    LIMITS,
+    PUBLICATION,
+    RUNS,
+    SLOT,
+    WELL,
+    connector,
+    only,
+    source,
+)
 
 from connectors.health.facts import (
     BinlogFacts,
@@ -14,61 +26,12 @@ from connectors.health.facts import (
     Part,
     SeenSource,
     SlotFacts,
-    SourceFacts,
     TranslatorFacts,
 )
-from connectors.health.finding import Finding, Kind, Limits, Remedy, Severity
+from connectors.health.finding import Kind, Remedy, Severity
 from connectors.health.rules import find
 from connectors.plan import Publication
 from connectors.seal import is_edited, is_sealed, open_config, seal_config
-
-RUNS = (Part("connector", "RUNNING"), Part("task 0", "RUNNING"))
-CONFIG = {
-    "table.include.list": r"erp\.ord_hdr,erp\.ord_lin",
-    "slot.name": "isthmus_retail_sales",
-    "heartbeat.interval.ms": "3000",
-    "transforms.epoch.value.literal": "1",
-    "max.batch.size": "2048",
-}
-SLOT = SlotFacts("isthmus_retail_sales", 77, 9_000, 9_900, "reserved", None)
-PUBLICATION = Publication(("erp.ord_hdr", "erp.ord_lin"))
-CONNECTOR = ConnectorFacts("retail.sales", RUNS, CONFIG, {"lsn": 9_950, "lsn_commit": 9_900})
-WELL = ModuleFacts(
-    "sales",
-    now_ms=1_000_000,
-    connector=CONNECTOR,
-    wanted=CONFIG,
-    wanted_publication=PUBLICATION,
-    source=SourceFacts("7", 1, 10_000, SLOT, PUBLICATION),
-    log=LogFacts(0, 500, 999_000),
-    translator=TranslatorFacts(1, 9_900, 499, "complete", incremental=False, emissions=0),
-    seen=SeenSource("7", 1, 9_990),
-    agreed=CONFIG,
-    running_s=1_000.0,
-)
-LIMITS = Limits()
-
-
-def source(**changes: object) -> ModuleFacts:
-    """Give the facts of a well module with another side of the legacy database."""
-    assert WELL.source is not None
-    return replace(WELL, source=replace(WELL.source, **changes))  # type: ignore[arg-type]
-
-
-def connector(**changes: object) -> ModuleFacts:
-    """Give the facts of a well module with another connector."""
-    return replace(WELL, connector=replace(CONNECTOR, **changes))  # type: ignore[arg-type]
-
-
-def failed(trace: str) -> ModuleFacts:
-    """Give the facts of a module whose task has failed with a trace."""
-    return connector(parts=(RUNS[0], Part("task 0", "FAILED", trace)))
-
-
-def only(facts: ModuleFacts) -> Finding:
-    """Give the one finding that there is."""
-    (found,) = find(facts, LIMITS)
-    return found
 
 
 def test_nothing_is_found_where_all_is_well() -> None:
@@ -338,71 +301,3 @@ def test_a_binary_log_is_not_kept_by_a_slot() -> None:
         assert "binary log is kept only for a time" in text
         assert "slot" not in text
         assert "its slot keeps" in only(replace(WELL, connector=there)).text
-
-
-def test_a_failure_that_may_pass_is_restarted() -> None:
-    """A lost connection is answered with a restart; the trace's first and last cause are told."""
-    trace = "ConnectException: stopped\n\tat x\nCaused by: java.io.EOFException: gone"
-    found = only(failed(trace))
-    assert found.remedy is Remedy.RESTART
-    assert "stopped <- java.io.EOFException: gone" in found.text
-
-
-@pytest.mark.parametrize(
-    ("trace", "words"),
-    [
-        ("x, but this is no longer available on the server. Reconfigure", "--again sales"),
-        ('ERROR: can no longer access replication slot "s"', "slot is lost"),
-        ("Publication autocreation is disabled, please create one", "publication is gone"),
-        ("Caused by: org.apache.kafka.common.errors.RecordTooLargeException: 30", "record_bytes"),
-        ('FATAL: password authentication failed for user "c"', "can't log in"),
-        ("ERROR: permission denied for table ord_hdr", "lacks a right"),
-        ("Could not find first log file name in binary log index file", "--again sales"),
-    ],
-)
-def test_a_failure_that_a_restart_cannot_mend_is_named(trace: str, words: str) -> None:
-    """It is not restarted, and its message says what is to be done."""
-    found = only(failed(trace))
-    assert found.remedy is Remedy.NONE
-    assert "a restart can't help" in found.text
-    assert words in found.text
-
-
-def test_a_failed_connector_is_not_restarted_where_it_is_to_be_stopped() -> None:
-    """A dropped slot makes the task fail, too: the graver finding decides."""
-    facts = replace(failed("EOF"), source=source(slot=None).source)
-    found = find(facts, LIMITS)
-    assert [one.kind for one in found] == [Kind.SLOT_MISSING, Kind.CONNECTOR_FAILED]
-    assert [one.remedy for one in found] == [Remedy.STOP, Remedy.NONE]
-
-
-def silent(**changes: object) -> ModuleFacts:
-    """Give the facts of a module whose log was written two minutes ago."""
-    return replace(WELL, log=LogFacts(0, 500, 880_000), **changes)  # type: ignore[arg-type]
-
-
-def test_a_connector_without_heartbeats_is_restarted() -> None:
-    """RUNNING says nothing when not even heartbeats arrive."""
-    found = only(silent())
-    assert (found.kind, found.remedy) == (Kind.CONNECTOR_SILENT, Remedy.RESTART)
-    assert "120 s" in found.text
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        silent(running_s=5.0),
-        silent(running_s=None),
-        silent(wanted=CONFIG | {"heartbeat.interval.ms": "60000"}, agreed=None,
-               connector=replace(CONNECTOR, config=CONFIG | {"heartbeat.interval.ms": "60000"})),
-    ],
-)  # fmt: skip
-def test_one_that_has_just_begun_or_is_not_due_is_not_silent(facts: ModuleFacts) -> None:
-    """A connector that was resumed a moment ago, or beats seldom, is given its time."""
-    assert find(facts, LIMITS) == []
-
-
-def test_a_snapshot_is_never_restarted_for_its_silence() -> None:
-    """It would begin again: whatever it waits for, that is only told."""
-    reading = replace(CONNECTOR, offset={"lsn": 9_900, "snapshot": "INITIAL"})
-    assert only(silent(connector=reading)).remedy is Remedy.NONE
