@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,12 +28,25 @@ from pipeline.demo.landscape import (
     migrate_targets,
     register_site_contracts,
 )
-from pipeline.settings import load_settings
+from pipeline.settings import SITE_FILE, load_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = ("customers", "sales", "inventory")
 WAIT_SECONDS_MAX = 240.0
 POLL_SECONDS = 0.1
+
+
+SALES_SIGNALS = "create table erp.sales_signal (id text primary key, type text, data text)"
+"""Debezium's signal table of module sales; see `declare_sales_signals`."""
+
+
+def declare_sales_signals(folder: Path) -> None:
+    """Give a site declarations of its own, of which module sales has a signal table."""
+    shutil.copytree(REPOSITORY / "connectors" / "retail", folder / "declared")
+    with (folder / "declared" / "sales.yaml").open("a") as declaration:
+        declaration.write("\nconfig: {signal.data.collection: erp.sales_signal}\n")
+    file = folder / SITE_FILE
+    file.write_text(re.sub(r'(?m)^connectors = ".*"$', 'connectors = "declared"', file.read_text()))
 
 
 class LiveSite:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from live_site import REPOSITORY, LiveSite
+from live_site import SALES_SIGNALS, LiveSite, declare_sales_signals
 
 from legacy_db.retail.migrations import migrate
-from pipeline.settings import SITE_FILE
 
-SIGNALS = "create table erp.sales_signal (id text primary key, type text, data text)"
 GREETING = "create table erp.greeting (id integer primary key, words text)"
 
 
@@ -24,15 +20,11 @@ GREETING = "create table erp.greeting (id integer primary key, words text)"
 def live(module_site: Callable[[], Any]) -> Iterator[LiveSite]:
     """Give a running site of 200 orders whose module sales has a signal table."""
     folder = module_site().folder
-    shutil.copytree(REPOSITORY / "connectors" / "retail", folder / "declared")
-    with (folder / "declared" / "sales.yaml").open("a") as declaration:
-        declaration.write("\nconfig: {signal.data.collection: erp.sales_signal}\n")
-    file = folder / SITE_FILE
-    file.write_text(re.sub(r'(?m)^connectors = ".*"$', 'connectors = "declared"', file.read_text()))
+    declare_sales_signals(folder)
     running = LiveSite(folder, orders=200)
     try:
         migrate(running.settings.legacy.owner_url)
-        running.legacy(SIGNALS)
+        running.legacy(SALES_SIGNALS)
         running.set_up()
         running.start_all()
         running.wait_for_quiet()

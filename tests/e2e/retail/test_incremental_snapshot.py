@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from live_site import REPOSITORY, LiveSite
+from live_site import SALES_SIGNALS, LiveSite, declare_sales_signals
 
 from legacy_db.retail.migrations import migrate
-from pipeline.settings import SITE_FILE
 
-SIGNALS = "create table erp.sales_signal (id text primary key, type text, data text)"
 ASK = """insert into erp.sales_signal values ('again-1', 'execute-snapshot',
     '{"type": "incremental", "data-collections": ["erp.ord_lin"]}')"""
 
@@ -22,15 +18,11 @@ ASK = """insert into erp.sales_signal values ('again-1', 'execute-snapshot',
 def signalled(site: Callable[[], Any]) -> Iterator[LiveSite]:
     """Give a running site of 200 orders whose module sales has a signal table."""
     folder = site().folder
-    shutil.copytree(REPOSITORY / "connectors" / "retail", folder / "declared")
-    with (folder / "declared" / "sales.yaml").open("a") as declaration:
-        declaration.write("\nconfig: {signal.data.collection: erp.sales_signal}\n")
-    file = folder / SITE_FILE
-    file.write_text(re.sub(r'(?m)^connectors = ".*"$', 'connectors = "declared"', file.read_text()))
+    declare_sales_signals(folder)
     live = LiveSite(folder, orders=200)
     try:
         migrate(live.settings.legacy.owner_url)
-        live.legacy(SIGNALS)
+        live.legacy(SALES_SIGNALS)
         live.set_up()
         live.start_all()
         live.wait_for_quiet()
