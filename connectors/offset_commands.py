@@ -99,7 +99,7 @@ def look_around(target: Target, sources: Sources, module: str, *, tail: bool) ->
     log = sources.logs.read_ends([names.changes]).get(names.changes)
     if tail and log is not None:
         begin = max(log.low, log.high - TAIL_RECORDS)
-        records = sources.logs.read(names.changes, begin)
+        records = sources.logs.read(names.changes, begin, log.high)
         ends = [one.end_lsn for one in records if one.end_lsn is not None]
         oldest = min(ends, default=None) if begin > log.low else None
     return Surroundings(module, slot, ends, oldest)

@@ -150,8 +150,13 @@ class LogReader:
             found[partition.topic] = (result.offset, time)
         return {topic: one for topic, one in found.items() if one[0] != _NO_OFFSET}
 
-    def read(self, topic: str, begin: int, records_max: int | None = None) -> Iterator[LogRecord]:
-        """Read from an offset to the end, or so many records; Unreachable without an answer."""
+    def read(
+        self, topic: str, begin: int, end: int, records_max: int | None = None
+    ) -> Iterator[LogRecord]:
+        """Read from an offset up to another one, or so many records; Unreachable without an answer.
+
+        `end` is the log's end of a moment: a log that is being written to may have none that lasts.
+        """
         self._consumer.assign([TopicPartition(topic, 0, begin)])
         count = 0
         try:
@@ -164,6 +169,8 @@ class LogReader:
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its only name
                         return
                     raise Unreachable(f"cannot read {topic}: {error.str()}")
+                if (message.offset() or 0) >= end:
+                    return
                 count += 1
                 yield _make_record(message)
         finally:
@@ -187,7 +194,7 @@ class LogReader:
         for back in (4, 200, ends.high - ends.low):  # transaction markers take offsets, too
             begin = max(ends.low, ends.high - back)
             last = None
-            for last in self.read(topic, begin):  # noqa: B007 - the last one is wanted
+            for last in self.read(topic, begin, ends.high):  # noqa: B007 - the last one is wanted
                 pass
             if last is not None or begin == ends.low:
                 return last

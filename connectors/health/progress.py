@@ -86,7 +86,7 @@ def read_initial(
     """Read how far an initial snapshot is whose rows are the end of the log."""
 
     def look(offset: int) -> LogRecord | None:
-        records = list(reader.read(topic, offset, _LOOK_RECORDS))
+        records = list(reader.read(topic, offset, ends.high, _LOOK_RECORDS))
         return next((one for one in records if one.table), records[0] if records else None)
 
     last = reader.read_last(topic, ends)
@@ -154,7 +154,8 @@ def read_incremental(
 ) -> SnapshotProgress:
     """Read how far an incremental snapshot is, by the last chunk that it told of."""
     newest = None
-    for record in reader.read(topic, max(ends.low, ends.high - _TAIL_RECORDS)):
+    begin = max(ends.low, ends.high - _TAIL_RECORDS)
+    for record in reader.read(topic, begin, ends.high):
         told = record.notification
         if told is not None and told[0] == INCREMENTAL and told[1] == "IN_PROGRESS":
             newest = told[2]

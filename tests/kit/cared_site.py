@@ -28,10 +28,8 @@ SIGNALS = "create table erp.{module}_signal (id text primary key, type text, dat
 
 _SLOWLY = """\
   incremental.snapshot.chunk.size: 100
-  max.batch.size: 64
-  max.queue.size: 128
 """
-"""Snapshots in small steps: they last long enough to be looked at, and to be interrupted."""
+"""A table is read again in small steps: it lasts long enough to be looked at and interrupted."""
 
 
 class CaredSite(LiveSite):
