@@ -16,6 +16,7 @@ from rich.table import Table
 from connectors import operate
 from connectors.apply import open_servers
 from connectors.client import ConnectClient
+from connectors.site_lock import hold
 
 if TYPE_CHECKING:
     from connectors.target import Target
@@ -44,7 +45,7 @@ def delete(target: Target, name: str, *, destroy_slot: bool) -> int:
     full = target.find_connector(name)
     client = ConnectClient(target.connect_url)
     if destroy_slot:
-        with open_servers(target) as servers:
+        with hold(target), open_servers(target) as servers:
             operate.delete_with_slot(servers, target, full, report=_say)
     elif operate.delete(client, full):
         _say(

@@ -27,6 +27,7 @@ from connectors.errors import Configuration
 from connectors.plan import Action, Severity
 from connectors.preflight.finding import Weight, list_blockers, make_document
 from connectors.saved_plan import is_removal, read_plan, write_plan
+from connectors.site_lock import hold
 from connectors.work import is_allowed
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def apply(
                 "again, `connectors apply --destroy`, or plan without it"
             )
         options = replace(options, saved=saved)
-    with open_servers(target) as servers:
+    with hold(target), open_servers(target) as servers:
         done = apply_site(target, servers, options, report=_say, step=step)
     if as_json:
         _print_json(done.to_document())

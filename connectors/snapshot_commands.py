@@ -26,6 +26,7 @@ from connectors.incremental import (
     make_data,
     signal_table,
 )
+from connectors.site_lock import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,7 @@ def read_anew(
     """
     target.declared_connector(module)
     refuse_partial(target.declarations[module])
-    with open_servers(target) as servers:
+    with hold(target), open_servers(target) as servers:
         epoch = needed_epoch(target, servers, module)
         if epoch is not None and not may_raise:
             raise Configuration(

@@ -22,6 +22,7 @@ from connectors.health.gather import gather
 from connectors.health.log_end import LogReader
 from connectors.health.opening import open_sources
 from connectors.health.rules import find
+from connectors.site_lock import hold
 from pipeline.care.doubt import note_lost_changes
 from pipeline.care.memory import (
     CARE_FILE,
@@ -164,9 +165,11 @@ class Watcher:
             if not note_lost_changes(self._settings.hub_url, sources, facts, finding):
                 return False
         else:
-            alone = target.only(facts.module)  # what is amiss with another one does not hinder it
-            with open_servers(alone) as servers:
-                apply_site(alone, servers)
+            with hold(target):
+                # what is amiss with another one does not hinder it
+                alone = self._read_target().only(facts.module)
+                with open_servers(alone) as servers:
+                    apply_site(alone, servers)
         log.warning(
             "care.done",
             module=facts.module,
