@@ -31,27 +31,26 @@ def create_connector(
     """
     servers.connect.create_stopped(names.connector, config)
     step("connectors.after_creation")
-    begin_connector(servers, names, declaration)
+    try:
+        begin_connector(servers, names, declaration)
+    except Fatal:
+        servers.connect.delete(names.connector)
+        raise
 
 
 def begin_connector(servers: Servers, names: ModuleNames, declaration: Declaration) -> None:
-    """Let a connector that was created stopped run, if it may begin where it would."""
-    client, name = servers.connect, names.connector
+    """Let a stopped connector run; Fatal, and it stays as it is, if it may not begin there."""
     judge = servers.source.watch_beginning(declaration, names)
-    try:
-        beginning = judge(client.read_offsets(name))
-        check_beginning(
-            names,
-            declaration.epoch,
-            goes_on=beginning.goes_on,
-            slot_there=beginning.anchored,
-            last_epoch=servers.topics.read_last_epoch(names.changes),
-            lost=beginning.lost,
-        )
-    except Fatal:
-        client.delete(name)
-        raise
-    client.change_state(name, "resume")
+    beginning = judge(servers.connect.read_offsets(names.connector))
+    check_beginning(
+        names,
+        declaration.epoch,
+        goes_on=beginning.goes_on,
+        slot_there=beginning.anchored,
+        last_epoch=servers.topics.read_last_epoch(names.changes),
+        lost=beginning.lost,
+    )
+    servers.connect.change_state(names.connector, "resume")
 
 
 def check_beginning(
