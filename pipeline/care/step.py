@@ -102,7 +102,8 @@ def take_step(
     stops = [one for one in findings if one.remedy is Remedy.STOP]
     if stops and facts.connector.state not in (STOPPED, MISSING):
         actions.append(Action(Deed.STOP, stops[0]))
-        watched = replace(watched, stopped_for=stops[0], running_since_s=None)
+        doubted = frozenset()  # it has run since: more may lack than was doubted then
+        watched = replace(watched, stopped_for=stops[0], running_since_s=None, doubted=doubted)
     # whoever stopped it, and as often as it takes: only the hub keeps it for a reconciliation
     actions += [
         Action(Deed.DOUBT, one) for one in findings if one.doubt and one.kind not in doubted

@@ -91,6 +91,14 @@ def test_what_loses_changes_is_stopped_once() -> None:
     assert step(FACTS, watched=mended.watched).watched.stopped_for is None
 
 
+def test_each_stop_is_doubted_anew() -> None:
+    """A connector that somebody let run again in between may have left out more since."""
+    noted = replace(step(FACTS, DROPPED).watched, doubted=frozenset({DROPPED.kind}))
+    resumed = step(FACTS, DROPPED, watched=noted)
+    assert deeds(resumed) == [Deed.STOP, Deed.DOUBT]
+    assert deeds(step(STOPPED, DROPPED, watched=resumed.watched)) == [Deed.DOUBT], "until kept"
+
+
 @pytest.mark.parametrize(
     ("cause", "expected", "then"), [(DROPPED, [Deed.APPLY], [Deed.RESUME]), (LOST, [], [])]
 )
