@@ -76,6 +76,10 @@ class _Reader:
     def read(self, statement: exp.Expr) -> Iterator[tuple[str, TableChange]]:
         if isinstance(statement, exp.Alter) and statement.args.get("kind") == "TABLE":
             table = statement.this
+            renamed = self._renamed_column(statement)
+            if renamed is not None:
+                yield self._schema(table), renamed
+                return
             for action in statement.args.get("actions") or ():
                 for change in self._read_action(self._name(table), action):
                     yield self._schema(table), change
@@ -134,6 +138,17 @@ class _Reader:
             key = action.find(exp.PrimaryKey)
             names = [self._name(one) for one in key.expressions] if key is not None else []
             yield TableChange(ChangeKind.CHANGE_KEY, table, to=", ".join(names))
+
+    def _renamed_column(self, statement: exp.Alter) -> TableChange | None:
+        """Read PostgreSQL's RENAME a TO b: to sqlglot a renamed table, with an option behind it."""
+        old = next(iter(statement.args.get("actions") or []), None)
+        if not isinstance(old, exp.AlterRename):
+            return None
+        for option in statement.args.get("options") or []:
+            if isinstance(option, exp.ToTableProperty):
+                kind, table = ChangeKind.RENAME_COLUMN, self._name(statement.this)
+                return TableChange(kind, table, self._name(old.this), to=self._name(option.this))
+        return None
 
     def _dropped(self, table: str, action: exp.Drop) -> Iterator[TableChange]:
         kind = action.args.get("kind")

@@ -73,6 +73,8 @@ ADD, DROP = ChangeKind.ADD_COLUMN, ChangeKind.DROP_COLUMN
             [TableChange(DROP, "t", "a", if_exists=True)],
         ),
         ("alter table other.t drop column a", []),
+        ("alter table t rename A to b", [TableChange(ChangeKind.RENAME_COLUMN, "t", "a", to="b")]),
+        ("alter table t rename to u", [TableChange(ChangeKind.RENAME_TABLE, "t", to="u")]),
         ("create index on t (a); alter type mood add value 'x'", []),
         ("alter table t replica identity full; alter table t alter a drop default", []),
     ],
