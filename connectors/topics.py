@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REQUEST_TIMEOUT_S = 15.0
-_TAIL_OFFSETS = 100
-"""Looked at first; enough unless the log ends in transaction markers only."""
+_TAILS = (100, 10_000, 1_000_000)
+"""Offsets looked at, from the end; the first is enough unless it holds transaction markers only."""
 
 
 class TopicAdmin:
@@ -86,7 +86,8 @@ class TopicAdmin:
                 TopicPartition(name, 0), timeout=REQUEST_TIMEOUT_S
             )
             # not low: librdkafka makes low == high of one answer of two, and the log seems empty
-            for begin in (max(low, high - _TAIL_OFFSETS), OFFSET_BEGINNING):
+            tails = [high - tail for tail in _TAILS if high - tail > low]
+            for begin in (*tails, OFFSET_BEGINNING):
                 epoch = self._scan_epochs(consumer, TopicPartition(name, 0, begin))
                 if epoch is not None:
                     return epoch

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import errors, sql
 
 from legacy_db.errors import Retriable, Unreachable
+from legacy_db.keepalive import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,7 +84,7 @@ class PostgreSQLErp:
 
     def __init__(self, url: str, schema: str) -> None:
         try:
-            self._connection = psycopg.connect(url, autocommit=True)
+            self._connection = psycopg.connect(url, autocommit=True, **KEEPALIVE)
         except psycopg.OperationalError as error:
             raise Unreachable(str(error)) from error
         with self._wrapped():
