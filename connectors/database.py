@@ -26,18 +26,14 @@ CONNECT_TIMEOUT_S = 10
 
 # FOR TABLES IN SCHEMA (15) has no rows in pg_publication_rel, and a server before 15 no filters:
 # as JSON these may be absent. Without its root the view lists partitions, which nobody has named.
+# from the catalogue alone: pg_publication_tables opens every table, and waits where one is locked
 _PUBLICATIONS = """
 with listed as (
     select r.prpubid as publication, n.nspname, c.relname,
            coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') is not null as filtered
     from pg_publication_rel r
     join pg_class c on c.oid = r.prrelid join pg_namespace n on n.oid = c.relnamespace
-    union all
-    select p.oid, n.nspname, c.relname, false
-    from pg_publication_tables t join pg_publication p on p.pubname = t.pubname
-    join pg_namespace n on n.nspname = t.schemaname
-    join pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
-    where not p.puballtables and (p.pubviaroot or not c.relispartition)
+    {schemas}
 ), tables as (
     select publication, nspname, relname, bool_or(filtered) as filtered
     from listed group by publication, nspname, relname
@@ -55,6 +51,13 @@ from pg_publication p left join tables t on t.publication = p.oid
 where p.pubname = any(%s)
 group by p.oid
 """
+_OF_SCHEMAS = """union all
+    select s.pnpubid, n.nspname, c.relname, false
+    from pg_publication_namespace s
+    join pg_namespace n on n.oid = s.pnnspid join pg_class c on c.relnamespace = n.oid
+    where c.relkind in ('r', 'p') and c.relpersistence = 'p' and not c.relispartition"""
+_SCHEMAS_SINCE = 15_00_00
+"""The server version that has FOR TABLES IN SCHEMA."""
 
 _TABLE_RIGHTS = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -100,7 +103,9 @@ def read_publications(
     connection: psycopg.Connection, names: Iterable[str]
 ) -> dict[str, Publication]:
     """Read those of the named publications that are there."""
-    rows = connection.execute(_PUBLICATIONS, (list(names),)).fetchall()
+    schemas = _OF_SCHEMAS if connection.info.server_version >= _SCHEMAS_SINCE else ""
+    query = _PUBLICATIONS.replace("{schemas}", schemas)
+    rows = connection.execute(query.encode(), (list(names),)).fetchall()
     return {
         name: Publication(tuple(tables), via_root, operations, tuple(filtered), all_tables)
         for name, all_tables, via_root, operations, tables, filtered in rows

@@ -6,7 +6,7 @@ looked at only where one table ends and the next begins, so that a long log is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from connectors.health.log_end import LogReader, LogRecord
 
 INCREMENTAL = "Incremental Snapshot"
+INITIAL = "Initial Snapshot"
 _LOOK_RECORDS = 20
 """A row stands within so many records: between tables there are only notifications."""
+_INITIAL_TAIL = 200
+"""What an initial snapshot does at the moment stands within so many offsets of the log's end."""
 _TAIL_RECORDS = 3_000
 """The last chunk's notification of an incremental snapshot stands within so many records."""
 
@@ -89,9 +92,10 @@ def read_initial(
         records = list(reader.read(topic, offset, ends.high, _LOOK_RECORDS))
         return next((one for one in records if one.table), records[0] if records else None)
 
-    last = reader.read_last(topic, ends)
-    rows = {} if last is None or last.run is None else count_rows(look, ends, last.run)
-    current = list(rows)[-1:]
+    tail = reader.read(topic, max(ends.low, ends.high - _INITIAL_TAIL), ends.high)
+    now = find_current(tail)
+    rows = {} if now.run is None else count_rows(look, replace(ends, high=now.end), now.run)
+    current = now.table or next(reversed(rows), None)
     return SnapshotProgress(
         "initial",
         tuple(
@@ -99,11 +103,42 @@ def read_initial(
                 table,
                 rows.get(table, 0),
                 estimates.get(table, 0),
-                done=table in rows and table not in current,
+                done=table in rows and table != current,
             )
             for table in sorted(tables, key=lambda one: (one not in rows, _place(rows, one)))
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What an initial snapshot does: which start of the connector, up to which offset, which table.
+
+    `run` and `end` are of its last row, `table` is what it told to read now; None: not known.
+    """
+
+    run: bytes | None = None
+    end: int = 0
+    table: str | None = None
+
+
+def find_current(tail: Iterable[LogRecord]) -> Current:
+    """Find what an initial snapshot does by the end of the log.
+
+    Notifications stand between tables and tell no start; what is before STARTED is another's.
+    """
+    now = Current()
+    for record in tail:
+        told = record.notification
+        if record.run is not None:
+            now = replace(now, run=record.run, end=record.offset + 1)
+        elif told is not None and told[0] == INITIAL:
+            if told[1] == "STARTED":
+                now = Current()
+            elif told[1] == "IN_PROGRESS":
+                table = told[2].get("current_collection_in_progress", "").rpartition(".")[2]
+                now = replace(now, table=table or None)
+    return now
 
 
 def _place(rows: Mapping[str, int], table: str) -> int:

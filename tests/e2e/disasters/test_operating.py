@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from cared_site import CaredSite
 
 
@@ -101,3 +104,53 @@ def test_a_snapshot_is_paused_resumed_and_stopped(cared: CaredSite) -> None:
     cared.do("connectors", "snapshot", "--resume", "sales")
     cared.do("connectors", "snapshot", "--stop", "sales")
     cared.check_equal()
+
+
+def test_status_tells_how_far_a_snapshot_is(cared: CaredSite) -> None:
+    """While a module is read anew, tables that are done and rows so far are in the status.
+
+    The snapshot is held at its last table, by a lock that is taken once its slot is there.
+    """
+    cared.legacy(
+        "insert into erp.ord_hdr select n, 1, 20260101, 'N', 'EUR', 'clerk', '1.50', 0, 150, null,"
+        " localtimestamp from generate_series(710000001, 710030000) n"
+    )
+    cared.wait_for_quiet()
+    ((before,),) = cared.hub("select snapshot_run from hub.module where module = 'sales'")
+    with (
+        psycopg.connect(cared.settings.legacy.owner_url) as holder,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reading = pool.submit(cared.read_again)
+        cared.wait(lambda: _reads(cared, before + 1), "the new snapshot")
+        holder.execute("lock table erp.shipmt in access exclusive mode")
+        cared.wait(lambda: _rows_read(cared).get("ord_hdr", 0) > 1_000, "rows in the status")
+        cared.wait(lambda: _rows_read(cared).get("ord_lin", 0) > 0, "the next table")
+        found = _find_snapshot(cared)
+        holder.rollback()
+        reading.result()
+    assert found["kind"] == "initial"
+    assert 0 < found["fraction"] < 1
+    assert {one["table"]: one["done"] for one in found["tables"]}["ord_hdr"]
+    cared.check_equal()
+
+
+def _reads(cared: CaredSite, run: int) -> bool:
+    """Say whether the translator has seen this snapshot begin, and its slot is there."""
+    slot = (
+        "select 1 from pg_replication_slots where confirmed_flush_lsn is not null"
+        f" and slot_name = '{cared.slot()}'"
+    )
+    found = cared.hub("select snapshot_run, snapshot from hub.module where module = 'sales'")
+    return found == [(run, "running")] and bool(cared.administer(slot))
+
+
+def _find_snapshot(cared: CaredSite) -> dict[str, Any]:
+    """Return what the status says of the snapshot of sales; {} when it says nothing."""
+    _, document = cared.run_json("connectors", "status")
+    (sales,) = [one for one in document["connectors"] if one["name"].endswith(".sales")]
+    return sales["snapshot"] or {}
+
+
+def _rows_read(cared: CaredSite) -> dict[str, int]:
+    return {one["table"]: one["rows"] for one in _find_snapshot(cared).get("tables", [])}

@@ -6,7 +6,14 @@ import pytest
 
 from connectors.health.facts import LogFacts
 from connectors.health.log_end import LogRecord
-from connectors.health.progress import SnapshotProgress, TableProgress, count_rows, make_chunk
+from connectors.health.progress import (
+    Current,
+    SnapshotProgress,
+    TableProgress,
+    count_rows,
+    find_current,
+    make_chunk,
+)
 
 Log = list[LogRecord]
 
@@ -17,17 +24,18 @@ def row(offset: int, table: str, run: bytes = b"2") -> LogRecord:
     return LogRecord(offset, 0, {"__debezium.context.runId": run}, body)
 
 
-def note(offset: int, run: bytes = b"2") -> LogRecord:
-    """Make a notification."""
-    body = {"aggregate_type": "Initial Snapshot", "type": "IN_PROGRESS"}
-    return LogRecord(offset, 0, {"__debezium.context.runId": run}, body)
+def note(offset: int, table: str, type_: str = "IN_PROGRESS") -> LogRecord:
+    """Make a notification; Debezium puts no start of its connector into its headers."""
+    data = {"current_collection_in_progress": f"erp.{table}"} if table else {}
+    body = {"aggregate_type": "Initial Snapshot", "type": type_, "additional_data": data}
+    return LogRecord(offset, 0, {}, body)
 
 
 def make_log(tables: dict[str, int]) -> Log:
     """Make a log: an older run, then a snapshot of so many rows of each table."""
     log: Log = [row(offset, "old", b"1") for offset in range(100)]
     for table, count in tables.items():
-        log.append(note(len(log)))
+        log.append(note(len(log), table))
         log += [row(len(log) + number, table) for number in range(count)]
     return log
 
@@ -47,6 +55,22 @@ def test_rows_are_counted_without_reading_the_log(tables: dict[str, int]) -> Non
     assert list(counted) == list(tables)
     assert all(abs(counted[table] - count) <= 1 for table, count in tables.items())
     assert looked < 20 * (len(tables) + 1)
+
+
+@pytest.mark.parametrize("behind", ["", "c"])
+def test_what_is_read_now_is_told_by_the_end_of_the_log(behind: str) -> None:
+    """A log that ends in a notification tells rows all the same, and which table is read now."""
+    log = make_log({"a": 30, "b": 10})
+    last = len(log)
+    if behind:
+        log += [note(last, "", "TABLE_SCAN_COMPLETED"), note(last + 1, behind)]
+    assert find_current(log[-60:]) == Current(b"2", last, behind or "b")
+
+
+def test_an_earlier_start_is_none_of_this_snapshot() -> None:
+    """What stands before STARTED was written by an earlier start of the connector."""
+    log = [row(0, "a"), note(1, "", "STARTED"), note(2, "a")]
+    assert find_current(log) == Current(None, 0, "a")
 
 
 def test_an_empty_log_has_no_rows() -> None:
