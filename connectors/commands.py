@@ -17,6 +17,7 @@ from connectors import operate
 from connectors.apply import open_servers
 from connectors.client import ConnectClient
 from connectors.site_lock import hold
+from legacy_db.engine_names import MARIADB_ENGINES
 
 if TYPE_CHECKING:
     from connectors.target import Target
@@ -48,11 +49,19 @@ def delete(target: Target, name: str, *, destroy_slot: bool) -> int:
         with hold(target), open_servers(target) as servers:
             operate.delete_with_slot(servers, target, full, report=_say)
     elif operate.delete(client, full):
-        _say(
-            f"deleted {full}; its replication slot still holds back WAL in the legacy database: "
-            "apply again soon, or delete with --destroy-slot"
-        )
+        _say(f"deleted {full}; {_say_left(target, full)}, or delete with --destroy-slot")
     return 0
+
+
+def _say_left(target: Target, name: str) -> str:
+    """Say what stays of a deleted connector."""
+    declaration = target.declarations.get(name.removeprefix(f"{target.site}."))
+    if declaration is not None and declaration.engine in MARIADB_ENGINES:
+        return (
+            "its offsets stay, but its binary log is kept only for a time: apply again before that "
+            "is over (binlog_expire_logs_seconds)"
+        )
+    return "its replication slot still holds back WAL in the legacy database: apply again soon"
 
 
 def offsets(target: Target, names: list[str], *, as_json: bool) -> int:

@@ -57,12 +57,11 @@ def signal_table(declaration: Declaration) -> str:
     """Give a module's signal table; Configuration says how to have one."""
     table = declaration.signal_table
     if table is None:
-        schema, module = declaration.schema, declaration.module
+        module, wanted = declaration.module, f"{declaration.schema}.{declaration.module}_signal"
         raise Configuration(
-            f"module {module} has no table by which Debezium can be asked: `create table {schema}."
-            f"{module}_signal (id text primary key, type text, data text)`, put `config: "
-            f"{{signal.data.collection: {schema}.{module}_signal}}` into its declaration, apply it "
-            "and start `isthmus run` again"
+            f"module {module} has no table by which Debezium can be asked: put `config: "
+            f"{{signal.data.collection: {wanted}}}` into its declaration, `isthmus connectors "
+            f"apply`, which makes {wanted}, and start `isthmus run` again"
         )
     return table
 

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 from connectors.errors import Configuration
 from connectors.health.facts import ConnectorFacts, format_lsn
 from connectors.plan import Effect, Severity
-from connectors.sources.mariadb import compare_binlogs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from connectors.health.facts import BinlogFacts, SlotFacts
+    from connectors.health.facts import SlotFacts
 
 Entry = dict[str, Any]
 """One of Connect's offsets: `{"partition": {...}, "offset": {...}}`."""
@@ -93,22 +92,6 @@ def _against_log(wanted: int, confirmed: int, around: Surroundings) -> Effect:
         f"{again} transactions would be sent again (they are recognised as duplicates), nothing "
         "is lost",
     )
-
-
-def describe_binlog_set(entries: Sequence[Entry], binlog: BinlogFacts | None) -> list[Effect]:
-    """Say what other offsets in a binary log would do: whether that log is still there."""
-    if binlog is None:
-        text = "which binary logs there are could not be read: nothing can be said of these offsets"
-        return [Effect(Severity.WARNING, text)]
-    names = [name for name, _ in binlog.files]
-    lost = compare_binlogs(names, binlog.oldest_gtids, list(entries)).lost
-    if lost:
-        return [Effect(Severity.REFUSED, lost)]
-    text = (
-        "the binary log is there: what the change log holds already is recognised as duplicates; a "
-        "place behind what it holds loses what lies between, and the translator stops there"
-    )
-    return [Effect(Severity.INFO, text)]
 
 
 def describe_reset(around: Surroundings) -> list[Effect]:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.binlog_offset import describe_binlog_reset, describe_binlog_set, read_captured
 from connectors.client import ConnectClient
 from connectors.errors import Configuration, Fatal
 from connectors.health.binlog_source import read_binlog
@@ -19,7 +20,6 @@ from connectors.health.opening import open_sources
 from connectors.health.source import read_slots
 from connectors.offset_change import (
     Surroundings,
-    describe_binlog_set,
     describe_reset,
     describe_set,
     dump_offsets,
@@ -28,8 +28,11 @@ from connectors.offset_change import (
 from connectors.plan import Effect, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from connectors.binlog_offset import Captured
+    from connectors.health.facts import LogFacts
+    from connectors.health.log_end import LogRecord
     from connectors.target import Target
 
 TAIL_RECORDS = 50_000
@@ -52,8 +55,11 @@ def reset(target: Target, module: str, *, yes: bool, ask: Callable[[str], bool] 
     """Forget a connector's offsets, once it was said what that means and confirmed."""
     name = target.declared_connector(module)
     with open_sources(target, _say) as sources:
-        around = look_around(target, sources, module, tail=False)
-        confirm(f"forget the offsets of {name}", describe_reset(around), yes=yes, ask=ask)
+        if sources.binlog is not None:
+            effects = describe_binlog_reset(module)
+        else:
+            effects = describe_reset(look_around(target, sources, module, tail=False))
+        confirm(f"forget the offsets of {name}", effects, yes=yes, ask=ask)
         refuse_unless_stopped(sources, name, module)
         sources.connect.delete_offsets(name)
     _say(f"{name} has no offsets any more")
@@ -69,7 +75,9 @@ def set_offsets(
     with open_sources(target, _say) as sources:
         refuse_unless_stopped(sources, name, module)
         if sources.binlog is not None:
-            effects = describe_binlog_set(entries, read_binlog(sources.binlog))
+            binlog, present = read_binlog(sources.binlog), sources.connect.read_offsets(name)
+            captured = look_at_captured(target, sources, module)
+            effects = describe_binlog_set(entries, binlog, present, captured)
         else:
             effects = describe_set(entries, look_around(target, sources, module, tail=True))
         confirm(f"set the offsets of {name} to those of {file}", effects, yes=yes, ask=ask)
@@ -94,15 +102,25 @@ def look_around(target: Target, sources: Sources, module: str, *, tail: bool) ->
     slot = None
     if sources.owner is not None:
         slot = read_slots(sources.owner, [names.slot]).get(names.slot)
-    ends: list[int] = []
-    oldest = None
     log = sources.logs.read_ends([names.changes]).get(names.changes)
-    if tail and log is not None:
-        begin = max(log.low, log.high - TAIL_RECORDS)
-        records = sources.logs.read(names.changes, begin, log.high)
-        ends = [one.end_lsn for one in records if one.end_lsn is not None]
-        oldest = min(ends, default=None) if begin > log.low else None
-    return Surroundings(module, slot, ends, oldest)
+    if not tail or log is None:
+        return Surroundings(module, slot, [], None)
+    records = read_tail(sources, names.changes, log)
+    ends = [one.end_lsn for one in records if one.end_lsn is not None]
+    is_cut = log.high - log.low > TAIL_RECORDS
+    return Surroundings(module, slot, ends, min(ends, default=None) if is_cut else None)
+
+
+def look_at_captured(target: Target, sources: Sources, module: str) -> Captured:
+    """Read which transactions the change log ends with, by their GTIDs."""
+    topic = target.names(module).changes
+    log = sources.logs.read_ends([topic]).get(topic)
+    return read_captured(module, () if log is None else read_tail(sources, topic, log))
+
+
+def read_tail(sources: Sources, topic: str, log: LogFacts) -> Iterator[LogRecord]:
+    """Read the end of a change log, so much of it that older positions are seldom asked for."""
+    return sources.logs.read(topic, max(log.low, log.high - TAIL_RECORDS), log.high)
 
 
 def confirm(

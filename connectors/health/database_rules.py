@@ -12,7 +12,6 @@ from connectors.config import EPOCH_HEADER
 from connectors.health.facts import MISSING, format_bytes, format_lsn
 from connectors.health.failures import ANEW
 from connectors.health.finding import Finding, Kind, Remedy, Severity
-from connectors.sources.mariadb import compare_binlogs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,24 +146,6 @@ def _growing(facts: ModuleFacts, slot: SlotFacts, limits: Limits) -> Iterator[Fi
     )
     severity = Severity.ERROR if too_large else Severity.WARNING
     yield Finding(facts.module, Kind.SLOT_GROWS, severity, text)
-
-
-def find_binlog(facts: ModuleFacts) -> Iterator[Finding]:
-    """Find a binary log that was purged before the connector had read it."""
-    place, binlog = facts.connector.binlog_place, facts.binlog
-    if place is None or binlog is None or not binlog.files:
-        return
-    files = [name for name, _ in binlog.files]
-    offsets = [{"partition": {}, "offset": dict(facts.connector.offset or {})}]
-    lost = compare_binlogs(files, binlog.oldest_gtids, offsets).lost
-    if not lost:
-        return
-    text = (
-        f"connector {facts.connector.name} can't go on: {lost}: what was committed between is lost "
-        "to it: keep the log for longer (binlog_expire_logs_seconds), and read everything anew: "
-        f"`{ANEW.format(module=facts.module)}`"
-    )
-    yield Finding(facts.module, Kind.BINLOG_PURGED, Severity.ERROR, text, Remedy.STOP, doubt=True)
 
 
 def find_publication(facts: ModuleFacts) -> Iterator[Finding]:

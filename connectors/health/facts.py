@@ -7,7 +7,7 @@ stands for what is not there or could not be read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,10 @@ RUNNING = "RUNNING"
 STOPPED = "STOPPED"
 RESTING = ("PAUSED", STOPPED)
 """States that a person asked for."""
+NO_EVENT = "no event"
+"""Where a binary log ended once stands the middle of something now, or nothing."""
+_OFFSET_BITS = 40
+"""As in the translator's positions (adapters.binlog_position)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,12 @@ class ConnectorFacts:
         return int(known[0]) if known else None
 
     @property
-    def binlog_place(self) -> tuple[str, int] | None:
-        """The file and place of a binary log from which it goes on."""
+    def binlog_place(self) -> BinlogPlace | None:
+        """The place in a binary log from which it goes on."""
         offset = self.offset or {}
         if not isinstance(offset.get("file"), str):
             return None
-        return offset["file"], int(offset.get("pos", 0))
+        return BinlogPlace(offset["file"], int(offset.get("pos", 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +141,40 @@ class SourceFacts:
         return max(0, self.lsn - self.slot.restart_lsn)
 
 
+class BinlogPlace(NamedTuple):
+    """A place in a binary log."""
+
+    file: str
+    offset: int
+
+    @property
+    def number(self) -> int:
+        """One number that rises with the log: the hub keeps a transaction's as its position."""
+        digits = self.file.rpartition(".")[2]
+        return (int(digits) if digits.isdecimal() else 0) << _OFFSET_BITS | self.offset
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.offset}"
+
+
 @dataclass(frozen=True, slots=True)
 class BinlogFacts:
     """The binary log of MariaDB or MySQL: its files and their sizes, oldest first.
 
-    `oldest_gtids` is the position at which the oldest file begins, '' where nobody says so.
+    `oldest_gtids` is the position at which the oldest file begins, `gtids` the one at which the log
+    ends, and `is_exact` whether that is the end of the newest file. MySQL tells of neither.
     """
 
     files: tuple[tuple[str, int], ...]
     oldest_gtids: str = ""
+    gtids: str | None = None
+    is_exact: bool = False
+    server_id: int | None = None
+
+    @property
+    def end(self) -> BinlogPlace | None:
+        """Where the next transaction will stand."""
+        return BinlogPlace(*self.files[-1]) if self.files else None
 
     def lag_bytes(self, file: str, position: int) -> int | None:
         """Say how much of the log lies behind a place in it; None where that file is gone."""
@@ -163,6 +192,15 @@ class SeenSource:
     system: str
     timeline: int | None
     lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBinlog:
+    """A place at which a server's binary log ended once, and the GTIDs up to there."""
+
+    server_id: int | None
+    place: BinlogPlace
+    gtids: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +230,8 @@ class ModuleFacts:
 
     What only somebody who keeps watching knows: `seen` of the legacy database in this epoch,
     `agreed`, the config in which declaration and Connect were last equal, and for how long it has
-    been `running_s`.
+    been `running_s`. `at_seen` is what stands in the binary log now where it ended when it was
+    `seen_binlog`: the next transaction's GTID, or NO_EVENT.
     """
 
     module: str
@@ -207,6 +246,8 @@ class ModuleFacts:
     seen: SeenSource | None = None
     agreed: Mapping[str, str] | None = None
     running_s: float | None = None
+    seen_binlog: SeenBinlog | None = None
+    at_seen: str | None = None
 
     @property
     def lag_bytes(self) -> int | None:

@@ -20,6 +20,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # as topics
 
+from connectors.config import EPOCH_HEADER
 from connectors.errors import Unreachable
 from connectors.health.facts import LogFacts
 
@@ -69,6 +70,17 @@ class LogRecord:
         if self.body.get("status") != "END":
             return None
         return int(str(self.body.get("id")).rpartition(":")[2])
+
+    @property
+    def transaction_mark(self) -> tuple[str, str] | None:
+        """BEGIN or END, and the id of its transaction."""
+        status = self.body.get("status")
+        return (status, str(self.body.get("id"))) if status in ("BEGIN", "END") else None
+
+    @property
+    def epoch(self) -> bytes | None:
+        """The epoch of the declaration by which it was written."""
+        return self.headers.get(EPOCH_HEADER)
 
     @property
     def run(self) -> bytes | None:

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connectors.health.binlog_rules import find_binlog
 from connectors.health.config_rules import find_config
-from connectors.health.database_rules import (
-    find_binlog,
-    find_database,
-    find_publication,
-    find_slot,
-)
+from connectors.health.database_rules import find_database, find_publication, find_slot
 from connectors.health.facts import MISSING, RESTING
 from connectors.health.failures import explain_hopeless, first_line
 from connectors.health.finding import Finding, Kind, Remedy, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from connectors.health.facts import ModuleFacts
     from connectors.health.finding import Limits
@@ -94,16 +90,27 @@ def _silent(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> Iterator[F
     connector, silence_s = facts.connector, facts.silence_s
     if not connector.runs or silence_s is None or facts.running_s is None:
         return
-    wanted = facts.wanted or {}
-    interval_s = int(wanted.get("heartbeat.interval.ms", "0")) / 1000
-    limit_s = max(limits.silence_s_max, HEARTBEATS_MIN * interval_s)
+    interval_s, where = _say_heartbeats(facts.wanted or {})
+    limit_s = max(limits.silence_s_max, interval_s)
     if min(silence_s, facts.running_s) < limit_s:
         return
     text = (
         f"connector {connector.name} is RUNNING, but has written nothing for {silence_s:.0f} s, "
-        f"not even a heartbeat (each {interval_s:g} s): see Connect's log, and what its session "
-        "in the legacy database waits for (pg_stat_activity)"
+        f"not even a heartbeat (due within {interval_s:g} s): see Connect's log, and what its "
+        f"session in the legacy database waits for ({where})"
     )
     # a snapshot that is restarted begins again: it may only be waiting for a lock
     remedy = Remedy.NONE if stopping or connector.reads_snapshot else Remedy.RESTART
     yield Finding(facts.module, Kind.CONNECTOR_SILENT, Severity.ERROR, text, remedy)
+
+
+def _say_heartbeats(wanted: Mapping[str, str]) -> tuple[float, str]:
+    """Say within which seconds a heartbeat is surely due, and where sessions are shown.
+
+    By a binary log Debezium writes one only when the server sends something: of itself the server
+    does so each 0.8 `connect.keep.alive.interval.ms` (seen with Debezium 3.5.0).
+    """
+    if "database.server.id" in wanted:
+        alive_s = int(wanted.get("connect.keep.alive.interval.ms", "60000")) / 1000
+        return 2 * 0.8 * alive_s, "show processlist"
+    return HEARTBEATS_MIN * int(wanted.get("heartbeat.interval.ms", "0")) / 1000, "pg_stat_activity"

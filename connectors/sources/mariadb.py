@@ -10,7 +10,9 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from connectors.binlog_offset import compare_binlogs
 from connectors.errors import Configuration, Retriable
+from connectors.health.binlog_source import read_binlog
 from connectors.plan import Grant, Kind
 from connectors.preflight import mariadb, mariadb_reading
 from connectors.sources.source import PROMISED, Beginning, DatabaseSide, SlotState, TableSize
@@ -108,18 +110,7 @@ class MariaDBSource:
     ) -> Callable[[Offsets], Beginning]:
         """Look now which binary logs there are, to compare offsets with them later."""
         del declaration, names
-        try:
-            files = [str(row[0]) for row in self.connection.fetch("show binary logs")]
-        except Retriable:
-            return partial(compare_binlogs, None, "")
-        gtids = ""
-        if files:
-            try:
-                rows = self.connection.fetch("select binlog_gtid_pos(%s, 4)", (files[0],))
-                gtids = str(rows[0][0] or "")
-            except Retriable:
-                gtids = ""  # MySQL has no such function
-        return partial(compare_binlogs, files, gtids)
+        return partial(compare_binlogs, read_binlog(self.connection))
 
     def judge(
         self,
@@ -175,11 +166,15 @@ class MariaDBSource:
         data = json.dumps({"type": "incremental", "data-collections": [table]})
         signals = _quote(f"{declaration.schema}.{declaration.signal_table}")
         what = "signal of a snapshot"
-        self._execute(what, "start transaction")
-        self._signal(declaration, "execute-snapshot", data)
         strike = f"delete from {signals} where type = %s and data = %s"
-        self._execute(what, strike, (PROMISED, table))
-        self._execute(what, "commit")
+        self._execute(what, "start transaction")
+        try:
+            self._signal(declaration, "execute-snapshot", data)
+            self._execute(what, strike, (PROMISED, table))
+            self._execute(what, "commit")
+        except (Configuration, Retriable):  # a lock wait ends the statement, not the transaction
+            self._execute(what, "rollback")
+            raise
 
     def write_signal(self, declaration: Declaration, type_: str, data: str) -> None:
         """Write a row into the signal table."""
@@ -219,37 +214,6 @@ class MariaDBSource:
                     "lock, or wait, and do it again"
                 ) from error
             raise Configuration(f"cannot make {what} with the owner's rights: {error}") from error
-
-
-def compare_binlogs(files: list[str] | None, oldest_gtids: str, offsets: Offsets) -> Beginning:
-    """Compare a connector's offsets with the binary logs that are there.
-
-    `oldest_gtids` is the position at which the oldest of them begins. Files have other names after
-    a failover: then the GTIDs decide.
-    """
-    known = [one["offset"] for one in offsets if one["offset"]]
-    lost = ""
-    for offset in known:
-        file = offset.get("file")
-        if files is None or file in files:
-            continue
-        gtids = str(offset.get("gtids") or "")
-        if not gtids or _is_behind(gtids, oldest_gtids):
-            oldest = files[0] if files else "none"
-            lost = f"this offset lies in {file}, behind the oldest binary log ({oldest})"
-    return Beginning(bool(known), None, lost)
-
-
-def _is_behind(gtids: str, oldest: str) -> bool:
-    """Tell whether a GTID position lacks a transaction that is in no binary log any more."""
-    seen = _read_sequences(gtids)
-    return any(number > seen.get(domain, 0) for domain, number in _read_sequences(oldest).items())
-
-
-def _read_sequences(gtids: str) -> dict[str, int]:
-    """Read `domain-server-sequence,...` as the last sequence of each domain."""
-    parts = (one.strip().split("-") for one in gtids.split(",") if one.strip())
-    return {part[0]: int(part[-1]) for part in parts}
 
 
 def _quote(table: str) -> str:

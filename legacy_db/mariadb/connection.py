@@ -6,14 +6,16 @@ whose values print the same on every server; Unreachable and Retriable say what 
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
 from pymysql.cursors import SSCursor
 
 from legacy_db.errors import Configuration, Retriable, Unreachable
+from legacy_db.keepalive import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +33,16 @@ GONE = frozenset({1927, 2003, 2006, 2013, 2055})
 PASSING = frozenset({1020, 1205, 1213, 1317, 1969, 3024, 3572})
 """Codes of what passes: a row changed meanwhile, lock wait timeout, deadlock, interrupted, too long
 (MariaDB, MySQL), a lock that was not waited for."""
+
+_TCP_OPTIONS: dict[
+    str, Literal["keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"]
+] = {
+    "TCP_KEEPIDLE": "keepalives_idle",
+    "TCP_KEEPINTVL": "keepalives_interval",
+    "TCP_KEEPCNT": "keepalives_count",
+    "TCP_USER_TIMEOUT": "tcp_user_timeout",
+}
+"""The options of a socket that do what libpq does by its settings."""
 
 _SESSION = (
     "set session time_zone = '+00:00', session sql_mode = '', session max_sort_length = 16384"
@@ -84,11 +96,16 @@ class MariaDBConnection:
                 charset="utf8mb4",
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS_MAX,
-                read_timeout=READ_SECONDS_MAX,
+                read_timeout=CONNECT_SECONDS_MAX,
                 write_timeout=WRITE_SECONDS_MAX,
                 init_command=_SESSION,
+                defer_connect=True,
             )
-        except pymysql.MySQLError as error:
+            self._connection.connect(_open_socket(arguments["host"], arguments["port"]))
+            # a server that hangs takes connections and greets nobody; statements may take longer
+            timeout = "_read_timeout"  # its only name
+            setattr(self._connection, timeout, READ_SECONDS_MAX)
+        except (pymysql.MySQLError, OSError) as error:
             raise Unreachable(
                 f"can't reach the legacy database {self._place} as {arguments['user']} "
                 f"({explain(error)}): is it running, and is [legacy] url right?"
@@ -124,6 +141,19 @@ class MariaDBConnection:
             raise Retriable(
                 f"the legacy database {self._place} refuses a statement: {explain(error)}"
             ) from error
+
+
+def _open_socket(host: str, port: int) -> socket.socket:
+    """Open a socket that notices a machine that is gone, also while a statement runs for long."""
+    opened = socket.create_connection((host, port), CONNECT_SECONDS_MAX)
+    opened.settimeout(None)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, setting in _TCP_OPTIONS.items():
+        option = getattr(socket, name, None)  # macOS lacks some
+        if option is not None:
+            opened.setsockopt(socket.IPPROTO_TCP, option, KEEPALIVE[setting])
+    return opened
 
 
 def is_passing(error: Retriable) -> bool:

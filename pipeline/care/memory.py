@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.config import EPOCH_HEADER
-from connectors.health.facts import SeenSource
+from connectors.health.facts import BinlogPlace, SeenBinlog, SeenSource
 from connectors.health.finding import Finding, Kind, Remedy, Severity
 from pipeline.care.step import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from connectors.health.facts import ModuleFacts
@@ -32,14 +32,17 @@ class Memory:
     seen: SeenSource | None = None
     agreed: Mapping[str, str] | None = None
     watched: Watched = field(default_factory=Watched)
+    seen_binlog: SeenBinlog | None = None
 
 
 def recall(facts: ModuleFacts, memory: Memory, now_s: float) -> ModuleFacts:
     """Add what is remembered to a module's facts."""
     since_s = memory.watched.running_since_s
+    is_same = memory.epoch == read_epoch(facts)
     return replace(
         facts,
-        seen=memory.seen if memory.epoch == read_epoch(facts) else None,
+        seen=memory.seen if is_same else None,
+        seen_binlog=memory.seen_binlog if is_same else None,
         agreed=memory.agreed,
         running_s=None if since_s is None else now_s - since_s,
     )
@@ -50,14 +53,26 @@ def remember(facts: ModuleFacts, findings: list[Finding], memory: Memory) -> Mem
     epoch, seen = read_epoch(facts), memory.seen
     doubted = {Kind.DATABASE_CHANGED, Kind.DATABASE_WENT_BACK}
     source = facts.source
-    if source is not None and not any(one.kind in doubted for one in findings):
+    is_doubted = any(one.kind in doubted for one in findings)
+    if source is not None and not is_doubted:
         reached = source.lsn
         # behind a failover that nothing was lost by, the old primary's last position says nothing
         if seen is not None and memory.epoch == epoch and seen.timeline == source.timeline:
             reached = max(seen.lsn, source.lsn)
         seen = SeenSource(source.system, source.timeline, reached)
+    binlog = memory.seen_binlog if memory.epoch == epoch else None
+    if not is_doubted:
+        binlog = _see_binlog(facts) or binlog
     agreed = facts.wanted if facts.connector.config == facts.wanted else memory.agreed
-    return replace(memory, epoch=epoch, seen=seen, agreed=agreed)
+    return replace(memory, epoch=epoch, seen=seen, seen_binlog=binlog, agreed=agreed)
+
+
+def _see_binlog(facts: ModuleFacts) -> SeenBinlog | None:
+    """Take the end of the binary log, where its GTIDs are known to be those of that place."""
+    binlog = facts.binlog
+    if binlog is None or binlog.end is None or binlog.gtids is None or not binlog.is_exact:
+        return None
+    return SeenBinlog(binlog.server_id, binlog.end, binlog.gtids)
 
 
 def read_epoch(facts: ModuleFacts) -> str | None:
@@ -77,10 +92,11 @@ def dump_memories(
 
 
 def _dump(memory: Memory) -> dict[str, Any]:
-    seen, cause = memory.seen, memory.watched.stopped_for
+    seen, binlog, cause = memory.seen, memory.seen_binlog, memory.watched.stopped_for
     return {
         "epoch": memory.epoch,
         "seen": None if seen is None else [seen.system, seen.timeline, seen.lsn],
+        "seen_binlog": None if binlog is None else [binlog.server_id, *binlog.place, binlog.gtids],
         "agreed": None if memory.agreed is None else dict(memory.agreed),
         "stopped_for": None if cause is None else cause.document(),
         "doubted": sorted(memory.watched.doubted),
@@ -108,4 +124,12 @@ def _load(module: str, body: Mapping[str, Any]) -> Memory:
         None if seen is None else SeenSource(*seen),
         body["agreed"],
         Watched(stopped_for=finding, doubted=frozenset(map(Kind, body.get("doubted", ())))),
+        _load_binlog(body.get("seen_binlog")),
     )
+
+
+def _load_binlog(body: Sequence[Any] | None) -> SeenBinlog | None:
+    if body is None:
+        return None
+    server_id, file, offset, gtids = body
+    return SeenBinlog(server_id, BinlogPlace(file, offset), gtids)

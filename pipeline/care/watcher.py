@@ -18,6 +18,7 @@ import structlog
 
 from connectors import operate
 from connectors.apply import apply_site, open_servers
+from connectors.health.binlog_source import read_at
 from connectors.health.gather import gather
 from connectors.health.log_end import LogReader
 from connectors.health.opening import open_sources
@@ -106,21 +107,22 @@ class Watcher:
         now_s = time.monotonic()
         if now_s < self._whole_due_s:
             quick = gather(target, sources, translators, offsets=False)
-            if not any(self._seems_amiss(facts, now_s) for facts in quick.values()):
+            if not any(self._seems_amiss(sources, one, now_s) for one in quick.values()):
                 return quick
         self._whole_due_s = now_s + WHOLE_LOOK_S
         return gather(target, sources, translators)
 
-    def _seems_amiss(self, facts: ModuleFacts, now_s: float) -> bool:
+    def _seems_amiss(self, sources: Sources, facts: ModuleFacts, now_s: float) -> bool:
         memory = self._memories.get(facts.module, Memory())
         slotless = facts.source is not None and facts.source.slot is None
-        found = find(recall(facts, memory, now_s), self._settings.care.limits)
+        recalled = _look_where_seen(sources, recall(facts, memory, now_s))
+        found = find(recalled, self._settings.care.limits)
         return bool(slotless or found or memory.watched.told)
 
     def _look_at(self, target: Target, sources: Sources, facts: ModuleFacts) -> list[Finding]:
         memory, now_s = self._memories.get(facts.module, Memory()), time.monotonic()
         memory = replace(memory, watched=watch_running(facts, memory.watched, now_s))
-        facts = recall(facts, memory, now_s)
+        facts = _look_where_seen(sources, recall(facts, memory, now_s))
         findings = find(facts, self._settings.care.limits)
         memory = remember(facts, findings, memory)
         step = take_step(facts, findings, memory.watched, now_s, heal=self._heal)
@@ -198,6 +200,13 @@ class Watcher:
             log.info("care.looks_again")
         else:
             log.warning("care.cannot_look", error=problem)
+
+
+def _look_where_seen(sources: Sources, facts: ModuleFacts) -> ModuleFacts:
+    """Add what stands in the binary log now where it ended at an earlier look."""
+    if sources.binlog is None or facts.binlog is None or facts.seen_binlog is None:
+        return facts
+    return replace(facts, at_seen=read_at(sources.binlog, facts.seen_binlog))
 
 
 def _tell(module: str, line: Line) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 from pathlib import Path
 from typing import IO
@@ -16,7 +17,7 @@ from child_guard import end_children, start_guarded
 from mariadb_packages import SECONDS_MAX, MariaDBPrograms
 
 from pipeline.local_stack.ports import HOST, find_free_port
-from pipeline.local_stack.process import Child, Program, wait_until_ready
+from pipeline.local_stack.process import Child, Program, start, stop, wait_until_ready
 
 USER = "isthmus"
 READY_SECONDS_MAX = 60.0
@@ -31,7 +32,7 @@ class MariaDBServer:
         self.password = secrets.token_hex(16)
         self._programs = programs
         self._child = Child("mariadbd", folder)
-        data = folder / "data"
+        self._data = data = folder / "data"
         own = ["--user=root"] if os.geteuid() == 0 else []
         self._install(data, own)
         users = folder / "users.sql"
@@ -47,8 +48,10 @@ class MariaDBServer:
             *("--server-id=7", "--log-bin=bin", "--binlog-format=ROW", "--binlog-row-image=FULL"),
             *("--transaction-isolation=READ-COMMITTED", "--innodb-lock-wait-timeout=5"),
             *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"),
+            "--max-allowed-packet=64M",
         )
-        self._guard = start_guarded(Program(self._child, command, programs.environment))
+        self._program = Program(self._child, command, programs.environment)
+        self._guard = start_guarded(self._program)
         try:
             wait_until_ready(self._child, self._answers, seconds_max=READY_SECONDS_MAX)
         except BaseException:
@@ -58,6 +61,24 @@ class MariaDBServer:
     def close(self) -> None:
         """End the server."""
         end_children(self._guard)
+
+    def stop(self) -> None:
+        """Shut the server down; its sessions end."""
+        stop(self._child)
+
+    def start(self) -> None:
+        """Start the server again on what its folder holds."""
+        start(self._program)
+        wait_until_ready(self._child, self._answers, seconds_max=READY_SECONDS_MAX)
+
+    def copy_data(self, folder: Path) -> None:
+        """Copy the data of the stopped server."""
+        shutil.copytree(self._data, folder)
+
+    def restore_data(self, folder: Path) -> None:
+        """Put a copy in the place of the stopped server's data, binary logs and all."""
+        shutil.rmtree(self._data)
+        shutil.copytree(folder, self._data)
 
     def url(self, database: str) -> str:
         """Give the URL by which PyMySQL's users reach a database."""
@@ -72,6 +93,7 @@ class MariaDBServer:
             str(self._programs.find("mariadb")),
             *("--no-defaults", "--protocol=tcp", f"--host={HOST}", f"--port={self.port}"),
             *(f"--user={USER}", f"--password={self.password}", "--batch", "--skip-column-names"),
+            "--max-allowed-packet=64M",
             *("--unbuffered", "--default-character-set=utf8mb4", database or "mysql"),
         )
 

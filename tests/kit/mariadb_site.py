@@ -138,6 +138,20 @@ class MariaDBSite(LiveSite):
         """Compare legacy database, mirror and both regions; return exit code and document."""
         return self.run_json("reconcile")
 
+    def check_whole(self) -> None:
+        """Assert that legacy database, mirror and both regions are equal, and nothing doubled."""
+        self.wait_for_quiet()
+        code, document = self.reconcile()
+        findings = [one for one in document["tables"] if one["state"] != "MATCH"]
+        assert code == 0, json.dumps(findings)
+        assert "doubts" not in document
+        assert len(document["tables"]) == len(self.tables) * 3
+        doubled = "select id from hub.event where kind <> 3 group by id having count(*) > 1"
+        assert self.hub(doubled) == []
+        gaps = "select 1 from hub.event having count(*) <> max(number)"
+        assert self.hub(gaps) == []
+        assert self.hub("select reason from hub.dead_letter where state = 'open'") == []
+
     def close(self) -> None:
         """End the processes, remove the connector and the topics; the server ends by itself."""
         self.end()

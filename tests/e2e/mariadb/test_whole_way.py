@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 
 import pytest
 from change_log_reader import read_records
-from mariadb_server import MariaDBSession
+from mariadb_load import act
 from mariadb_site import MODULE, MariaDBSite
 
 from adapters.change_log import SPILL_ROWS
 from connectors.names import ModuleNames
 
 
-def check_whole(running: MariaDBSite) -> None:
-    """Assert that legacy database, mirror and both regions are equal, and nothing was doubled."""
-    running.wait_for_quiet()
-    code, document = running.reconcile()
-    findings = [one for one in document["tables"] if one["state"] != "MATCH"]
-    assert code == 0, json.dumps(findings)
-    assert "doubts" not in document
-    assert len(document["tables"]) == len(running.tables) * 3
-    doubled = "select id from hub.event where kind <> 3 group by id having count(*) > 1"
-    assert running.hub(doubled) == []
-    gaps = "select 1 from hub.event having count(*) <> max(number)"
-    assert running.hub(gaps) == []
-    assert running.hub("select reason from hub.dead_letter where state = 'open'") == []
-
-
 def test_the_snapshot_is_whole_in_every_region(running: MariaDBSite) -> None:
     """After the snapshot legacy database, mirror and stores are equal, whatever the types."""
-    check_whole(running)
+    running.check_whole()
     assert running.hub("select count(*) from mirror.ord") == [(2,)]
 
 
@@ -46,31 +30,12 @@ def test_interleaved_clients(running: MariaDBSite) -> None:
             session.execute("begin")
         for number in range(120):
             place = draw.randrange(3)
-            _act(draw, sessions[place], number, offset=100 * (place + 1))
+            act(draw, sessions[place], number, offset=100 * (place + 1))
     finally:
         for session in sessions:
             session.execute("commit")
             session.close()
-    check_whole(running)
-
-
-def _act(draw: random.Random, session: MariaDBSession, number: int, offset: int) -> None:
-    """Do one thing in rows of a session's own: others wait for nobody."""
-    key, other = offset + draw.randrange(40), offset + draw.randrange(40)
-    statements = {
-        "insert": f"insert ignore into ord (id, cust, placed) values ({key}, {number}, now(6))",
-        "lines": f"replace into line values ({key}, 1, {number}, 0.1), ({key}, 2, 1.5, null)",
-        "update": f"update ord set total = total + 1.25, status = 'paid' where id = {key}",
-        "move": f"update ignore ord set id = {key} where id = {other}",
-        "delete": f"delete from line where ord_id = {key}",
-        "unseen": f"insert into unseen values ({number})",
-        "commit": "commit",
-        "rollback": "rollback",
-    }
-    chosen = draw.choice(list(statements))
-    session.execute(statements[chosen])
-    if chosen in {"commit", "rollback"}:
-        session.execute("begin")
+    running.check_whole()
 
 
 def test_a_huge_transaction(running: MariaDBSite) -> None:
@@ -79,7 +44,7 @@ def test_a_huge_transaction(running: MariaDBSite) -> None:
         f"insert into line select 1000 + seq, 1, seq, 0.5 from seq_1_to_{SPILL_ROWS + 500}",
         "update line set qty = qty + 1 where ord_id between 1001 and 1500",
     )
-    check_whole(running)
+    running.check_whole()
 
 
 def test_connect_killed_within_a_transaction(running: MariaDBSite) -> None:
@@ -97,7 +62,7 @@ def test_connect_killed_within_a_transaction(running: MariaDBSite) -> None:
     running.connect.kill()
     running.legacy("update ord set note = 'while it was down' where id = 1")
     running.connect.start()
-    check_whole(running)
+    running.check_whole()
     restarted = running.hub("select count(*) from hub.doubt")
     assert restarted[0][0] >= 1
     assert running.hub("select count(*) from hub.doubt where refuted_at is null") == [(0,)]
@@ -117,7 +82,7 @@ def test_a_translator_killed(running: MariaDBSite, failpoint: str) -> None:
     )
     assert running.wait_for_end(name) == -signal.SIGKILL
     running.start(name)
-    check_whole(running)
+    running.check_whole()
 
 
 def test_ddl_is_followed_in_order(running: MariaDBSite) -> None:
@@ -136,7 +101,7 @@ def test_ddl_is_followed_in_order(running: MariaDBSite) -> None:
         "update part set late = 'dropped' where code = 'before'",
     ):
         running.owner.execute(statement)
-    check_whole(running)
+    running.check_whole()
     assert running.hub(
         "select late from mirror.part where code in ('more', 'before') order by 1"
     ) == [
@@ -159,12 +124,12 @@ def test_ddl_while_the_translator_is_down(running: MariaDBSite) -> None:
     ):
         running.owner.execute(statement)
     running.start(name)
-    check_whole(running)
+    running.check_whole()
 
 
 def test_truncate(running: MariaDBSite) -> None:
     """It takes every row with it, and what comes after it stays."""
     running.owner.execute("truncate line")
     running.legacy("insert into line values (1, 1, 1.5, 0.25)")
-    check_whole(running)
+    running.check_whole()
     assert running.store("eu", "select count(*) from line") == [(1,)]

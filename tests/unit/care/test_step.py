@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from connectors.health.facts import ConnectorFacts, LogFacts, ModuleFacts, Part, SourceFacts
+from connectors.health.facts import (
+    BinlogFacts,
+    BinlogPlace,
+    ConnectorFacts,
+    LogFacts,
+    ModuleFacts,
+    Part,
+    SeenBinlog,
+    SourceFacts,
+)
 from connectors.health.finding import Finding, Kind, Remedy, Severity
 from connectors.health.restarts import RESTARTS_MAX
 from pipeline.care.doubt import note_lost_changes
@@ -236,3 +245,24 @@ def test_what_is_remembered_survives_a_restart(tmp_path: Path) -> None:
     assert loaded.watched.doubted == memory.watched.doubted != frozenset()
     path.write_text("{")
     assert load_memories(path) == {}
+
+
+def test_the_end_of_a_binary_log_is_remembered_while_it_goes_on(tmp_path: Path) -> None:
+    """Only where GTIDs and place are of one moment, over restarts, and within one epoch."""
+    ended = BinlogFacts((("bin.000002", 77),), "", "0-7-9", is_exact=True, server_id=7)
+    facts = replace(FACTS, source=None, binlog=ended)
+    memory = remember(facts, [], Memory())
+    place = SeenBinlog(7, BinlogPlace("bin.000002", 77), "0-7-9")
+    path = tmp_path / "care.json"
+    path.write_text(json.dumps(dump_memories({"sales": memory}, [], "now")))
+    memory = load_memories(path)["sales"]
+    assert memory.seen_binlog == place
+    assert recall(facts, memory, 0.0).seen_binlog == place
+    later = replace(ended, files=(("bin.000002", 99),), gtids="0-7-10")
+    moving = replace(facts, binlog=replace(later, is_exact=False))
+    assert remember(moving, [], memory).seen_binlog == place
+    back = replace(LOST, kind=Kind.DATABASE_WENT_BACK)
+    assert remember(replace(facts, binlog=later), [back], memory).seen_binlog == place
+    anew = replace(facts, binlog=None, wanted={"transforms.epoch.value.literal": "2"})
+    assert recall(anew, memory, 0.0).seen_binlog is None
+    assert remember(anew, [], memory).seen_binlog is None

@@ -103,7 +103,7 @@ def test_the_module_of_a_table_is_found() -> None:
 
 
 def test_without_a_signal_table_it_is_said_how_to_have_one() -> None:
-    """The message has the DDL and the line of the declaration."""
+    """The message has the line of the declaration, and which command makes the table."""
     bare = Declaration("sales", "postgresql", "h", 1, "d", "u", "p", "erp", ("a",))
-    with pytest.raises(Configuration, match=r"create table erp\.sales_signal"):
+    with pytest.raises(Configuration, match=r"apply`, which makes erp\.sales_signal"):
         signal_table(bare)

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import Configuration
-from connectors.health.facts import BinlogFacts, SlotFacts
+from connectors.health.facts import SlotFacts
 from connectors.offset_change import (
     Surroundings,
-    describe_binlog_set,
     describe_reset,
     describe_set,
     dump_offsets,
@@ -80,17 +79,6 @@ def test_where_only_the_end_of_the_log_was_looked_at_an_older_position_is_refuse
     assert effect[0] is Severity.REFUSED
     (effect,) = set_to(520, around)
     assert effect[1].startswith("1 transactions")
-
-
-def test_a_place_in_a_purged_binary_log_is_refused() -> None:
-    """Where the file is still there, nothing stands against it."""
-    binlog = BinlogFacts((("bin.000004", 9),))
-    gone, there = (
-        describe_binlog_set([{"partition": {}, "offset": {"file": file, "pos": 4}}], binlog)
-        for file in ("bin.000003", "bin.000004")
-    )
-    assert [gone[0].severity, there[0].severity] == [Severity.REFUSED, Severity.INFO]
-    assert describe_binlog_set([], None)[0].severity is Severity.WARNING
 
 
 def test_a_reset_reads_all_again_and_leaves_the_slot() -> None:

@@ -19,7 +19,6 @@ from health_facts import (
 )
 
 from connectors.health.facts import (
-    BinlogFacts,
     ConnectorFacts,
     LogFacts,
     ModuleFacts,
@@ -105,27 +104,6 @@ def test_what_loses_changes_stops_the_connector_and_is_doubted(
     assert (found.kind, found.severity, found.remedy) == (kind, Severity.ERROR, remedy)
     assert found.doubt
     assert words in found.text
-
-
-def on_mariadb(file: str) -> ModuleFacts:
-    """Give the facts of a module whose connector goes on in a file of a binary log."""
-    binlog = BinlogFacts((("bin.000004", 1_000), ("bin.000005", 300)))
-    reading = replace(CONNECTOR, offset={"file": file, "pos": 400, "gtid": "0-1-9"})
-    return replace(WELL, source=None, seen=None, connector=reading, binlog=binlog)
-
-
-def test_a_purged_binary_log_stops_the_connector() -> None:
-    """The file that it would go on in is gone: nothing that follows could be whole."""
-    found = only(on_mariadb("bin.000003"))
-    assert (found.kind, found.remedy, found.doubt) == (Kind.BINLOG_PURGED, Remedy.STOP, True)
-    assert "behind the oldest binary log (bin.000004)" in found.text
-
-
-def test_lag_in_a_binary_log_is_what_lies_behind_the_place_in_it() -> None:
-    """The rest of its file and the files after it."""
-    facts = on_mariadb("bin.000004")
-    assert find(facts, LIMITS) == []
-    assert facts.lag_bytes == 600 + 300
 
 
 def test_a_failed_over_database_goes_on() -> None:

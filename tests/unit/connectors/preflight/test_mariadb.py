@@ -17,7 +17,6 @@ from connectors.preflight.mariadb_facts import (
     LongStatement,
 )
 from connectors.preflight.mariadb_reading import list_unwritable
-from connectors.sources.mariadb import compare_binlogs
 
 SERVER = BinlogServer(database="shop", owner="'own'@'%'")
 USER = CaptureUser("capture", ("'capture'@'%'",))
@@ -161,27 +160,6 @@ def test_a_long_statement_holds_up_the_snapshot() -> None:
     assert find(facts)["long_statement"].mend.startswith("kill query 7;")
     connected = replace(facts, modules=(replace(MODULE, connected=True),))
     assert find(connected) == {}
-
-
-@pytest.mark.parametrize(
-    ("file", "gtids", "lost"),
-    [
-        ("bin.000007", "", False),
-        ("bin.000003", "", True),
-        ("bin.000003", "0-7-44", True),
-        ("bin.000003", "0-7-45", False),
-        ("other.000001", "0-9-50", False),
-        ("bin.000003", "1-7-99", True),
-    ],
-)
-def test_offsets_behind_the_oldest_binary_log(file: str, gtids: str, *, lost: bool) -> None:
-    """A file that is gone has lost changes, unless the GTIDs say that all of it was read."""
-    offsets = [{"offset": {"file": file, "pos": 4, "gtids": gtids}}]
-    found = compare_binlogs(["bin.000007", "bin.000008"], "0-7-45", offsets)
-    assert bool(found.lost) is lost
-    assert found.goes_on
-    assert not compare_binlogs(None, "", offsets).lost
-    assert not compare_binlogs(["bin.000007"], "", [{"offset": None}]).goes_on
 
 
 def test_the_owner_needs_to_remove_old_barriers() -> None:

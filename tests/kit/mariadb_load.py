@@ -1,0 +1,77 @@
+"""Clients of a MariaDB that work at the same time: their transactions interleave.
+
+Enters: a site with the tables of mariadb_tables. Leaves: changes that go on until the block ends.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mariadb_server import MariaDBSession
+from mariadb_site import MariaDBSite
+
+SESSIONS = 3
+PACE_SECONDS = 0.004
+
+
+def act(draw: random.Random, session: MariaDBSession, number: int, offset: int) -> None:
+    """Do one thing in rows of a session's own: others wait for nobody."""
+    key, other = offset + draw.randrange(40), offset + draw.randrange(40)
+    statements = {
+        "insert": f"insert ignore into ord (id, cust, placed) values ({key}, {number}, now(6))",
+        "lines": f"replace into line (ord_id, no, qty, price) values ({key}, 1, {number % 999},"
+        f" 0.1), ({key}, 2, 1.5, null)",
+        "update": f"update ord set total = total + 1.25, status = 'paid' where id = {key}",
+        "move": f"update ignore ord set id = {key} where id = {other}",
+        "delete": f"delete from line where ord_id = {key}",
+        "unseen": f"insert into unseen values ({number})",
+        "commit": "commit",
+        "rollback": "rollback",
+    }
+    chosen = draw.choice(list(statements))
+    session.execute(statements[chosen])
+    if chosen in {"commit", "rollback"}:
+        session.execute("begin")
+
+
+@contextmanager
+def load(site: MariaDBSite, seed: int) -> Iterator[None]:
+    """Let several clients work while the block runs; what fails there fails the block."""
+    stop, failures = threading.Event(), list[BaseException]()
+    site.owner.execute("create table if not exists unseen (id int)")
+
+    def work() -> None:
+        try:
+            _work(site, random.Random(seed), stop)  # noqa: S311 - nothing secret
+        except BaseException as failure:  # noqa: BLE001 - told by the block
+            failures.append(failure)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _work(site: MariaDBSite, draw: random.Random, stop: threading.Event) -> None:
+    sessions = [site.session() for _ in range(SESSIONS)]
+    number = 0
+    try:
+        for session in sessions:
+            session.execute("begin")
+        while not stop.wait(PACE_SECONDS):
+            number += 1
+            place = draw.randrange(SESSIONS)
+            act(draw, sessions[place], number, offset=1_000 * (place + 1))
+        for session in sessions:
+            session.execute("commit")
+    finally:
+        for session in sessions:
+            session.close()
