@@ -52,7 +52,7 @@ def gather(
 
     For a connector's offset Connect reads a whole topic: `offsets` tells whether it is worth that.
     """
-    target = _resolve(target, sources)
+    target = resolve(target, sources)
     names = {module: target.names(module) for module in target.declarations}
     connectors = {
         module: read_connector(sources.connect, one.connector, offset=offsets)
@@ -82,7 +82,7 @@ def gather(
     }
 
 
-def _resolve(target: Target, sources: Sources) -> Target:
+def resolve(target: Target, sources: Sources) -> Target:
     """Resolve the patterns of the declarations; Unreachable where the database can't be asked."""
 
     def list_names(declaration: Declaration) -> list[str]:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 from connectors.health.facts import RUNNING, ConnectorFacts, ModuleFacts
 from connectors.health.failures import first_line
 from connectors.health.finding import Finding, Limits, Severity
-from connectors.health.gather import Sources, gather, read_connector
+from connectors.health.gather import Sources, gather, read_connector, resolve
 from connectors.health.progress import SnapshotProgress, read_incremental, read_initial
 from connectors.health.rules import find
 from connectors.health.source import estimate_rows
+from legacy_db.mariadb.definition import read_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from connectors.declaration import Declaration
     from connectors.health.facts import SlotFacts, TranslatorFacts
     from connectors.target import Target
 
@@ -109,6 +111,7 @@ def read_status(
     translators: Mapping[str, TranslatorFacts] | None = None,
 ) -> list[Status]:
     """Read the status of every connector of the site, by name."""
+    target = resolve(target, sources)
     declared = gather(target, sources, translators)
     found = [_make_status(target, sources, limits, facts) for facts in declared.values()]
     names = {facts.connector.name for facts in declared.values()}
@@ -151,12 +154,20 @@ def _read_snapshot(target: Target, sources: Sources, facts: ModuleFacts) -> Snap
         return None
     topic, declaration = target.names(facts.module).changes, target.declarations[facts.module]
     if facts.connector.reads_snapshot:
-        estimates: dict[str, int] = {}
-        if sources.owner is not None:
-            estimates = estimate_rows(sources.owner, declaration.schema, declaration.tables)
+        estimates = _estimate_rows(sources, declaration)
         return read_initial(sources.logs, topic, facts.log, declaration.tables, estimates)
     left = list_incremental(facts.connector)
     return read_incremental(sources.logs, topic, facts.log, left) if left else None
+
+
+def _estimate_rows(sources: Sources, declaration: Declaration) -> dict[str, int]:
+    """Give the rows of the declared tables as the database, where it answers, estimates them."""
+    schema, tables = declaration.schema, declaration.tables
+    if sources.binlog is not None:
+        return {
+            name: rows for name, (rows, _) in read_sizes(sources.binlog, schema, tables).items()
+        }
+    return {} if sources.owner is None else estimate_rows(sources.owner, schema, tables)
 
 
 def list_incremental(connector: ConnectorFacts) -> list[str]:

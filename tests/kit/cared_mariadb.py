@@ -37,6 +37,8 @@ class CaredMariaDB(MariaDBSite):
             "signal.data.collection": f"{name}.{SIGNALS}",
             # a table that is read again lasts long enough to be looked at
             "incremental.snapshot.chunk.size": "100",
+            # a server that was restarted is found again sooner than in two minutes
+            "connect.keep.alive.interval.ms": "10000",
         }
         super().__init__(folder, variables, server, connect, name=name, ddl=DDL, config=config)
         with (folder / SITE_FILE).open("a") as file:
