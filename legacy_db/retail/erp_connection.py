@@ -138,5 +138,5 @@ class PostgreSQLErp:
             yield
         except (errors.DeadlockDetected, errors.SerializationFailure) as error:
             raise Conflict("transactions met") from error
-        except psycopg.OperationalError as error:
-            raise Unreachable(str(error)) from error
+        except (psycopg.OperationalError, errors.ReadOnlySqlTransaction) as error:
+            raise Unreachable(str(error)) from error  # for who writes, a standby is not there
