@@ -131,6 +131,11 @@ def _explain_names(
             + _ANEW.format(name.rpartition(".")[2])
             + ", unless it is the same one under another address"
         )
+    if "slot.failover" in changed and there.get("slot.name") in around.slots:
+        yield warning(
+            f"slot.failover counts only when a slot is made: {there['slot.name']} stays as it is; "
+            "`isthmus connectors preflight` says how it is changed"
+        )
     if "snapshot.mode" in changed:
         yield info("the snapshot mode counts only when the connector begins anew")
 

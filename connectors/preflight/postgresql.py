@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from connectors.preflight.finding import Finding, Weight, sort_findings
 from connectors.preflight.postgresql_facts import UNLIMITED
+from connectors.preflight.postgresql_failover import judge_failover
 from connectors.preflight.postgresql_tables import judge_tables
 from connectors.quoting import name_sql, text_sql
 from connectors.sizes import say_bytes, say_seconds
@@ -38,6 +39,7 @@ def judge(facts: PostgreSQLFacts) -> tuple[Finding, ...]:
         *_judge_places(facts.server, new_slots),
         *(one for module in facts.modules for one in _judge_role(module.role, facts.server)),
         *(one for module in facts.modules for one in judge_tables(module, facts.server)),
+        *(one for module in facts.modules for one in judge_failover(module, facts.server)),
         *(_judge_transactions(facts) if new_slots else ()),
         *(_tell_costs(facts.server, new_slots) if new_slots else ()),
     ]

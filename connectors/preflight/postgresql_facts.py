@@ -19,6 +19,7 @@ class SlotCost:
     database: str
     active: bool
     retained_bytes: int
+    failover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class ServerFacts:
     hba_refuses: bool | None = None
     """Whether no rule of pg_hba.conf lets the capture role in over TCP; None: can't be read."""
     sees_all_sessions: bool = True
+    synchronized_slots: tuple[str, ...] = ()
+    """Physical slots that failover slots never run ahead of (synchronized_standby_slots)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,9 @@ class ModuleFacts:
     """Tables for which the declaration states a key: these get REPLICA IDENTITY FULL."""
     own_tables: frozenset[str] = frozenset()
     """Tables that are Isthmus's and Debezium's own: made when they are not there."""
+    slot: str = ""
+    failover: bool = False
+    """Whether its slot is declared to be a failover slot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ select current_setting('server_version_num')::int as version,
   current_setting('server_encoding') as encoding, pg_is_in_recovery() as in_recovery,
   current_database()::text as database, current_user::text as owner,
   has_database_privilege(current_database(), 'create') as may_create,
-  pg_has_role('pg_read_all_stats', 'usage') as sees_all_sessions
+  pg_has_role('pg_read_all_stats', 'usage') as sees_all_sessions,
+  coalesce(current_setting('synchronized_standby_slots', true), '') as synchronized_slots
 """
 _PACE = """
 select (wal_bytes / nullif(extract(epoch from now() - stats_reset), 0))::float8 from pg_stat_wal
@@ -50,8 +51,8 @@ select (wal_bytes / nullif(extract(epoch from now() - stats_reset), 0))::float8 
 _SLOTS = """
 select slot_name::text, coalesce(database::text, ''), active, coalesce(pg_wal_lsn_diff(
   case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
-  restart_lsn), 0)::int8
-from pg_replication_slots order by 1
+  restart_lsn), 0)::int8, coalesce((to_jsonb(s) ->> 'failover')::bool, false)
+from pg_replication_slots s order by 1
 """
 _ROLE = """
 select r.rolcanlogin or r.rolsuper as may_login, r.rolreplication or r.rolsuper as may_replicate,
@@ -144,7 +145,7 @@ def read_facts(
     server = read_server(connection, [one.user for one in declarations.values()])
     there = {slot.name for slot in server.slots}
     modules = tuple(
-        read_module(connection, declaration, slot_there=slots[module] in there)
+        read_module(connection, declaration, slots[module], slot_there=slots[module] in there)
         for module, declaration in sorted(declarations.items())
     )
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -156,17 +157,19 @@ def read_server(connection: psycopg.Connection[Any], roles: Iterable[str]) -> Se
     """Read settings, slots and the pace of the log."""
     with connection.cursor(row_factory=dict_row) as cursor:
         facts = cursor.execute(_SERVER).fetchone() or {}
+    waited_for = facts.pop("synchronized_slots", "").split(",")
     slots = tuple(SlotCost(*row) for row in connection.execute(_SLOTS))
     return ServerFacts(
         **facts,
         slots=slots,
+        synchronized_slots=tuple(name.strip(' "') for name in waited_for if name.strip()),
         wal_bytes_per_s=_read_one(connection, _PACE),
         hba_refuses=_is_refused_by_hba(connection, roles),
     )
 
 
 def read_module(
-    connection: psycopg.Connection[Any], declaration: Declaration, *, slot_there: bool
+    connection: psycopg.Connection[Any], declaration: Declaration, slot: str, *, slot_there: bool
 ) -> ModuleFacts:
     """Read role and tables of one module."""
     role = read_role(connection, declaration.user)
@@ -191,6 +194,8 @@ def read_module(
         slot_there=slot_there,
         keys=frozenset(table for table, _ in declaration.keys),
         own_tables=frozenset({f"{declaration.schema}.{signals}"} if signals else ()),
+        slot=slot,
+        failover=dict(declaration.config).get("slot.failover") == "true",
     )
 
 

@@ -211,6 +211,39 @@ def test_open_transactions_stall_a_new_slot() -> None:
     assert told[1].what == "an open transaction of pid 77 (batch) in legacy, 2 h old"
 
 
+SLOT = SlotCost("isthmus_x_sales", "legacy", active=True, retained_bytes=0)
+STANDBY = SlotCost("standby", "", active=True, retained_bytes=0)
+KEPT = replace(
+    SERVER, slots=(replace(SLOT, failover=True), STANDBY), synchronized_slots=(STANDBY.name,)
+)
+
+
+@pytest.mark.parametrize(
+    ("server", "code", "words"),
+    [
+        (replace(KEPT, version=160009), "failover_version", "an ordinary one"),
+        (replace(KEPT, slots=(SLOT, STANDBY)), "failover_slot", "(FAILOVER true);"),
+        (replace(KEPT, synchronized_slots=()), "failover_ahead", "synchronized_standby_slots ="),
+        (replace(KEPT, slots=KEPT.slots[:1]), "failover_stalls", "by standby,"),
+        (
+            replace(KEPT, slots=(KEPT.slots[0], replace(STANDBY, active=False))),
+            "failover_stalls",
+            "RUNNING and silent",
+        ),
+    ],
+)
+def test_what_a_failover_would_not_survive(server: ServerFacts, code: str, words: str) -> None:
+    """A module with slot.failover is told what is missing, and one without is not bothered."""
+    module = ModuleFacts(
+        "sales", ROLE, (TABLE,), slot_there=True, slot="isthmus_x_sales", failover=True
+    )
+    (finding,) = judge(PostgreSQLFacts(server, (module,)))
+    assert (finding.severity, finding.code) == (Weight.WARNING, code)
+    assert words in finding.what + finding.why + finding.mend
+    assert judge(PostgreSQLFacts(KEPT, (module,))) == ()
+    assert judge(PostgreSQLFacts(server, (replace(module, failover=False),))) == ()
+
+
 def test_what_one_more_slot_costs() -> None:
     """The notice tells what slots hold back now, which nobody reads, and the log's pace."""
     slots = (
