@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connectors.engines.engine import Engine
 
 EPOCH_HEADER = "epoch"
+EPOCH_PROPERTY = f"transforms.{EPOCH_HEADER}.value.literal"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from connectors.config import EPOCH_HEADER
 from connectors.health.facts import MISSING, format_bytes, format_lsn
 from connectors.health.failures import ANEW
 from connectors.health.finding import Finding, Kind, Remedy, Severity
@@ -16,7 +15,7 @@ from connectors.health.finding import Finding, Kind, Remedy, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from connectors.health.facts import ModuleFacts, SlotFacts
+    from connectors.health.facts import Checkpoint, ModuleFacts, SlotFacts, SourceFacts
     from connectors.health.finding import Limits
     from connectors.plan import Publication
 
@@ -38,13 +37,12 @@ def find_database(facts: ModuleFacts) -> Iterator[Finding]:
         )
         yield Finding(module, Kind.DATABASE_CHANGED, Severity.ERROR, text, Remedy.STOP, doubt=True)
         return
-    reached = _reached(facts)
-    if reached is not None and source.lsn < reached:
+    behind = _say_behind(facts)
+    if behind is not None:
         text = (
-            f"the legacy database of {module} is at {format_lsn(source.lsn)} and was at "
-            f"{format_lsn(reached)} before: it was restored to an earlier point; what was "
-            "captured behind that point never happened there, and new changes have old positions: "
-            f"read everything anew: {again}"
+            f"the legacy database of {module} {behind}: it was restored to an earlier point; what "
+            "was captured behind that point never happened there, and new changes have old "
+            f"positions: read everything anew: {again}"
         )
         yield Finding(
             module, Kind.DATABASE_WENT_BACK, Severity.ERROR, text, Remedy.STOP, doubt=True
@@ -56,20 +54,44 @@ def find_database(facts: ModuleFacts) -> Iterator[Finding]:
         yield _on_new_timeline(facts, source.slot, again)
 
 
-def _reached(facts: ModuleFacts) -> int | None:
+def _say_behind(facts: ModuleFacts) -> str | None:
+    """Say by what a database shows that it went back; None where nothing tells.
+
+    Its position passes the old one again sooner or later, and so does each of the others.
+    """
+    source, seen, reached = facts.source, facts.seen, find_reached(facts)
+    if source is None or source.in_recovery:
+        return None
+    if reached is not None and source.lsn < reached:
+        return f"is at {format_lsn(source.lsn)} and was at {format_lsn(reached)} before"
+    if seen is not None and seen.went_back:
+        return f"was behind {format_lsn(seen.lsn)}, where it had been before"
+    return None if seen is None or _has_failed_over(facts) else _say_older(source, seen.checkpoint)
+
+
+def _say_older(source: SourceFacts, checkpoint: Checkpoint) -> str | None:
+    """Say how a database whose position tells nothing is older than a checkpoint of before."""
+    if source.checkpoint.lsn < checkpoint.lsn:
+        return (
+            f"made its last checkpoint at {format_lsn(source.checkpoint.lsn)}, and a later one at "
+            f"{format_lsn(checkpoint.lsn)} before"
+        )
+    if source.next_xid < checkpoint.next_xid:
+        return f"has come to transaction {source.next_xid}, and was at {checkpoint.next_xid} before"
+    return None
+
+
+def find_reached(facts: ModuleFacts) -> int | None:
     """Give the highest position that anybody has seen of this database in this epoch.
 
-    None of a standby: it replays again from its last restart point whenever it is started.
     A new primary may lack log that the old one had written last: where its slot was kept in step,
     what counts is what was captured.
     """
-    if facts.source is not None and facts.source.in_recovery:
-        return None
     known = [] if facts.seen is None or _has_failed_over(facts) else [facts.seen.lsn]
-    if facts.connector.lsn is not None:
+    # its offsets are the old epoch's until it is applied under the new one
+    if facts.connector.lsn is not None and facts.connector.epoch == facts.epoch:
         known.append(facts.connector.lsn)
-    epoch = (facts.wanted or {}).get(f"transforms.{EPOCH_HEADER}.value.literal")
-    if facts.translator is not None and str(facts.translator.epoch) == epoch:
+    if facts.translator is not None and str(facts.translator.epoch) == facts.epoch:
         known.append(facts.translator.lsn)
     return max(known, default=None)
 
@@ -78,7 +100,8 @@ def _has_failed_over(facts: ModuleFacts) -> bool:
     source, seen = facts.source, facts.seen
     if source is None or seen is None or None in {seen.timeline, source.timeline}:
         return False
-    kept = source.slot is not None and (source.slot.failover or source.slot.synced)
+    # a slot that came with a restored copy may be a failover slot, too
+    kept = source.slot is not None and source.slot.synced
     return kept and source.timeline != seen.timeline
 
 
@@ -90,7 +113,14 @@ def _on_new_timeline(facts: ModuleFacts, slot: SlotFacts, again: str) -> Finding
             f"the legacy database of {facts.module} failed over ({change}): slot {slot.name} was "
             "kept in step on the new primary, the connector goes on"
         )
-        return Finding(facts.module, Kind.DATABASE_FAILED_OVER, Severity.INFO, text)
+        if facts.seen.waited:
+            return Finding(facts.module, Kind.DATABASE_FAILED_OVER, Severity.INFO, text)
+        text += (
+            "; but the old primary waited for no standby (synchronized_standby_slots): what was "
+            "captured last may never have come to the new one: "
+            f"`isthmus reconcile --module {facts.module}`"
+        )
+        return Finding(facts.module, Kind.DATABASE_FAILED_OVER, Severity.WARNING, text, doubt=True)
     text = (
         f"the legacy database of {facts.module} was restored or promoted from a copy ({change}), "
         f"and slot {slot.name} is none that is kept in step (`slot.failover`): changes may differ "
@@ -124,6 +154,14 @@ def find_slot(facts: ModuleFacts, limits: Limits) -> Iterator[Finding]:
         yield Finding(module, Kind.SLOT_LOST, Severity.ERROR, text, Remedy.STOP, doubt=True)
     else:
         yield from _growing(facts, slot, limits)
+        if slot.failover and source.standbys_gone and not source.in_recovery:
+            text = (
+                f"slot {slot.name} waits for {', '.join(source.standbys_gone)} "
+                "(synchronized_standby_slots), by which no standby streams: nothing more is "
+                "captured, though the connector is RUNNING: start that standby, or take it out: "
+                "alter system set synchronized_standby_slots = ''; select pg_reload_conf();"
+            )
+            yield Finding(module, Kind.STANDBY_MISSING, Severity.ERROR, text)
 
 
 def _growing(facts: ModuleFacts, slot: SlotFacts, limits: Limits) -> Iterator[Finding]:

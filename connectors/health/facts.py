@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from connectors.config import EPOCH_PROPERTY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -80,6 +82,11 @@ class ConnectorFacts:
         return int(known[0]) if known else None
 
     @property
+    def epoch(self) -> str | None:
+        """The epoch under which it writes."""
+        return None if self.config is None else self.config.get(EPOCH_PROPERTY)
+
+    @property
     def binlog_place(self) -> BinlogPlace | None:
         """The place in a binary log from which it goes on."""
         offset = self.offset or {}
@@ -109,10 +116,21 @@ class SlotFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint: where it stands in the log, and the next transaction's number at it."""
+
+    lsn: int = 0
+    next_xid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """The legacy database: which one it is, how far its log has come, and a module's side of it.
 
-    In recovery there is no `timeline`, and `lsn` is how far the standby has replayed.
+    In recovery there is no `timeline`, and `lsn` is how far the standby has replayed. `next_xid` is
+    the number of the next transaction; `checkpoint` the last one, which even a crash keeps. By
+    `waits_for` failover slots never run ahead of standbys; `standbys_gone` are those of them by
+    which nobody streams.
     """
 
     system: str
@@ -120,6 +138,10 @@ class SourceFacts:
     lsn: int
     slot: SlotFacts | None
     publication: Publication | None
+    next_xid: int = 0
+    checkpoint: Checkpoint = Checkpoint()
+    waits_for: tuple[str, ...] = ()
+    standbys_gone: tuple[str, ...] = ()
 
     @property
     def in_recovery(self) -> bool:
@@ -187,11 +209,18 @@ class BinlogFacts:
 
 @dataclass(frozen=True, slots=True)
 class SeenSource:
-    """What was seen of a legacy database before: which one, its timeline, its highest position."""
+    """What was seen of a legacy database before: which one, its timeline, its highest position.
+
+    `went_back`: it was found behind that, and may have passed it again since. `waited`: its
+    failover slots did not run ahead of its standbys.
+    """
 
     system: str
     timeline: int | None
     lsn: int
+    checkpoint: Checkpoint = Checkpoint()
+    went_back: bool = False
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +277,11 @@ class ModuleFacts:
     running_s: float | None = None
     seen_binlog: SeenBinlog | None = None
     at_seen: str | None = None
+
+    @property
+    def epoch(self) -> str | None:
+        """The declared epoch."""
+        return None if self.wanted is None else self.wanted.get(EPOCH_PROPERTY)
 
     @property
     def lag_bytes(self) -> int | None:

@@ -41,6 +41,7 @@ class Kind(enum.StrEnum):
     SLOT_MISSING = "slot missing"
     SLOT_LOST = "slot lost"
     SLOT_GROWS = "slot grows"
+    STANDBY_MISSING = "standby missing"
     BINLOG_PURGED = "binlog purged"
     DATABASE_WENT_BACK = "database went back"
     DATABASE_CHANGED = "database changed"

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from connectors.config import EPOCH_HEADER
-from connectors.health.facts import BinlogPlace, SeenBinlog, SeenSource
+from connectors.health.database_rules import find_reached
+from connectors.health.facts import BinlogPlace, Checkpoint, SeenBinlog, SeenSource
 from connectors.health.finding import Finding, Kind, Remedy, Severity
 from pipeline.care.step import Watched
 
@@ -38,7 +38,7 @@ class Memory:
 def recall(facts: ModuleFacts, memory: Memory, now_s: float) -> ModuleFacts:
     """Add what is remembered to a module's facts."""
     since_s = memory.watched.running_since_s
-    is_same = memory.epoch == read_epoch(facts)
+    is_same = memory.epoch == facts.epoch
     return replace(
         facts,
         seen=memory.seen if is_same else None,
@@ -50,20 +50,21 @@ def recall(facts: ModuleFacts, memory: Memory, now_s: float) -> ModuleFacts:
 
 def remember(facts: ModuleFacts, findings: list[Finding], memory: Memory) -> Memory:
     """Remember what is worth it of a look: the database while nothing is wrong with it."""
-    epoch, seen = read_epoch(facts), memory.seen
-    doubted = {Kind.DATABASE_CHANGED, Kind.DATABASE_WENT_BACK}
-    source = facts.source
-    is_doubted = any(one.kind in doubted for one in findings)
-    if source is not None and not is_doubted:
-        reached = source.lsn
-        # behind a failover that nothing was lost by, the old primary's last position says nothing
-        if seen is not None and memory.epoch == epoch and seen.timeline == source.timeline:
-            reached = max(seen.lsn, source.lsn)
-        seen = SeenSource(source.system, source.timeline, reached)
-    binlog = memory.seen_binlog if memory.epoch == epoch else None
-    if not is_doubted:
-        binlog = _see_binlog(facts) or binlog
+    epoch = facts.epoch
+    seen = memory.seen if memory.epoch == epoch else None
     agreed = facts.wanted if facts.connector.config == facts.wanted else memory.agreed
+    # a failover is remembered once what may be doubted behind it is kept in the hub
+    undoubted = any(
+        one.kind is Kind.DATABASE_FAILED_OVER
+        and one.doubt
+        and one.kind not in memory.watched.doubted
+        for one in findings
+    )
+    if not undoubted:
+        seen = _see(facts, findings, seen)
+    binlog = memory.seen_binlog if memory.epoch == epoch else None
+    if not {Kind.DATABASE_CHANGED, Kind.DATABASE_WENT_BACK} & {one.kind for one in findings}:
+        binlog = _see_binlog(facts) or binlog
     return replace(memory, epoch=epoch, seen=seen, seen_binlog=binlog, agreed=agreed)
 
 
@@ -75,9 +76,21 @@ def _see_binlog(facts: ModuleFacts) -> SeenBinlog | None:
     return SeenBinlog(binlog.server_id, binlog.end, binlog.gtids)
 
 
-def read_epoch(facts: ModuleFacts) -> str | None:
-    """Read the declared epoch."""
-    return (facts.wanted or {}).get(f"transforms.{EPOCH_HEADER}.value.literal")
+def _see(facts: ModuleFacts, findings: list[Finding], seen: SeenSource | None) -> SeenSource | None:
+    """Give what is known of the database now; a standby tells nothing that lasts."""
+    source, kinds = facts.source, {one.kind for one in findings}
+    if source is None or source.in_recovery or Kind.DATABASE_CHANGED in kinds:
+        return seen
+    if Kind.DATABASE_WENT_BACK in kinds:
+        # its position passes the old one again, and nothing is well by that: only a new epoch is
+        known = seen or SeenSource(source.system, source.timeline, find_reached(facts) or 0)
+        return replace(known, went_back=True)
+    reached = source.lsn
+    # behind a failover that nothing was lost by, the old primary's last position says nothing
+    if seen is not None and seen.timeline == source.timeline:
+        reached = max(seen.lsn, source.lsn)
+    waited = bool(source.waits_for)
+    return SeenSource(source.system, source.timeline, reached, source.checkpoint, waited=waited)
 
 
 def dump_memories(
@@ -95,7 +108,7 @@ def _dump(memory: Memory) -> dict[str, Any]:
     seen, binlog, cause = memory.seen, memory.seen_binlog, memory.watched.stopped_for
     return {
         "epoch": memory.epoch,
-        "seen": None if seen is None else [seen.system, seen.timeline, seen.lsn],
+        "seen": None if seen is None else _dump_seen(seen),
         "seen_binlog": None if binlog is None else [binlog.server_id, *binlog.place, binlog.gtids],
         "agreed": None if memory.agreed is None else dict(memory.agreed),
         "stopped_for": None if cause is None else cause.document(),
@@ -121,11 +134,27 @@ def _load(module: str, body: Mapping[str, Any]) -> Memory:
         )
     return Memory(
         body["epoch"],
-        None if seen is None else SeenSource(*seen),
+        None if seen is None else _load_seen(seen),
         body["agreed"],
         Watched(stopped_for=finding, doubted=frozenset(map(Kind, body.get("doubted", ())))),
         _load_binlog(body.get("seen_binlog")),
     )
+
+
+def _dump_seen(seen: SeenSource) -> list[Any]:
+    checkpoint = seen.checkpoint
+    return [
+        *(seen.system, seen.timeline, seen.lsn),
+        *(checkpoint.lsn, checkpoint.next_xid, seen.went_back, seen.waited),
+    ]
+
+
+def _load_seen(body: list[Any]) -> SeenSource:
+    system, timeline, lsn, *rest = body  # an older version kept these three
+    if not rest:
+        return SeenSource(system, timeline, lsn)
+    checkpoint, went_back, waited = Checkpoint(*rest[:2]), rest[2], rest[3]
+    return SeenSource(system, timeline, lsn, checkpoint, went_back=went_back, waited=waited)
 
 
 def _load_binlog(body: Sequence[Any] | None) -> SeenBinlog | None:

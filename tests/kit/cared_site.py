@@ -21,6 +21,7 @@ from live_site import MODULES, REPOSITORY, LiveSite
 
 from legacy_db.retail.migrations import migrate
 from legacy_db.retail.workload import run_workload
+from pipeline.hub.sweeps import DELETES_MAX
 from pipeline.settings import SITE_FILE
 
 HTTP_SECONDS_MAX = 30
@@ -33,7 +34,10 @@ _SLOWLY = """\
 
 
 class CaredSite(LiveSite):
-    """A site with signal tables for the modules in `signals`; `heal` is the care's flag."""
+    """A site with signal tables for the modules in `signals`; `heal` is the care's flag.
+
+    The slots of the modules in `failover` are to be failover slots.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,17 @@ class CaredSite(LiveSite):
         orders: int,
         heal: bool = False,
         signals: tuple[str, ...] = ("sales",),
+        failover: tuple[str, ...] = (),
     ) -> None:
         self.declared = folder / "declared"
         shutil.copytree(REPOSITORY / "connectors" / "retail", self.declared)
-        for module in signals:
+        for module in dict.fromkeys((*signals, *failover)):
             with (self.declared / f"{module}.yaml").open("a") as file:
-                file.write(f"\nconfig:\n  signal.data.collection: erp.{module}_signal\n{_SLOWLY}")
+                file.write("\nconfig:\n")
+                if module in signals:
+                    file.write(f"  signal.data.collection: erp.{module}_signal\n{_SLOWLY}")
+                if module in failover:
+                    file.write("  slot.failover: true\n")
         file = folder / SITE_FILE
         text = re.sub(r'(?m)^connectors = ".*"$', 'connectors = "declared"', file.read_text())
         file.write_text(f"{text}\n[care]\ninterval_s = 1\nsilence_s_max = 60\n")
@@ -93,11 +102,21 @@ class CaredSite(LiveSite):
 
     def findings(self, module: str = "sales") -> dict[str, dict[str, Any]]:
         """Return what the care finds of a module now, by kind."""
+        found = self._read_care().get("findings", ())
+        return {one["kind"]: one for one in found if one["module"] == module}
+
+    def wait_for_looks(self, number: int = 2) -> None:
+        """Wait until the care has looked so many times more."""
+        for _ in range(number):
+            last = self._read_care().get("checked_at")
+            self.wait(lambda one=last: self._read_care().get("checked_at") != one, "a look")  # type: ignore[misc]
+
+    def _read_care(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._care_file().read_text())["findings"]
+            document: dict[str, Any] = json.loads(self._care_file().read_text())
         except (FileNotFoundError, ValueError):
             return {}
-        return {one["kind"]: one for one in found if one["module"] == module}
+        return document
 
     def wait_for_finding(self, kind: str, module: str = "sales") -> str:
         """Wait until the care has found something; return what it says."""
@@ -135,12 +154,16 @@ class CaredSite(LiveSite):
 
     def administer(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements in the legacy database as its administrator; rows of the last one."""
-        database = self.settings.legacy.url.rpartition("/")[2]
-        url = self._admin_url().rpartition("/")[0] + f"/{database}"
+        url = self._admin_url().rpartition("/")[0] + f"/{self.database}"
         with psycopg.connect(url, autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @property
+    def database(self) -> str:
+        """The legacy database's name."""
+        return self.settings.legacy.url.rpartition("/")[2]
 
     def slot(self, module: str = "sales") -> str:
         """Name a module's slot and publication."""
@@ -171,13 +194,24 @@ class CaredSite(LiveSite):
         )
         return [reason for (reason,) in rows]
 
-    def read_again(self, module: str = "sales") -> None:
-        """Read a whole module again under a new epoch and wait until it has landed."""
-        run = f"select snapshot_run from hub.module where module = '{module}'"
-        before = self.hub(run)[0][0]
-        self.do("connectors", "snapshot", "--again", module, "--raise-epoch", "--yes")
-        landed = f"select snapshot_run, snapshot from hub.module where module = '{module}'"
-        self.wait(lambda: self.hub(landed)[0] == (before + 1, "complete"), "the new snapshot")
+    def read_again(self, *modules: str, deletes_max: int = DELETES_MAX) -> None:
+        """Read whole modules (sales) again under a new epoch and wait until all have landed."""
+        run = "select snapshot_run, snapshot from hub.module where module = '{}'"
+        chosen = modules or ("sales",)
+        before = {one: self.hub(run.format(one))[0][0] for one in chosen}
+        for one in chosen:
+            self.do(
+                "connectors", "snapshot", "--again", one, "--raise-epoch", "--yes",
+                "--deletes-max", str(deletes_max),
+            )  # fmt: skip
+
+        def landed() -> bool:
+            return all(
+                self.hub(run.format(one)) == [(last + 1, "complete")]
+                for one, last in before.items()
+            )
+
+        self.wait(landed, "the new snapshots")
 
     def check_equal(self) -> None:
         """Assert that nothing is lost, by the oracle and by a reconciliation that closes doubts."""

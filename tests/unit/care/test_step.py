@@ -212,7 +212,7 @@ def test_the_highest_position_of_an_epoch_is_remembered() -> None:
     assert FACTS.source is not None
     behind = replace(FACTS, source=replace(FACTS.source, lsn=400))
     back = Finding("sales", Kind.DATABASE_WENT_BACK, Severity.ERROR, "back", Remedy.STOP)
-    assert remember(behind, [back], memory).seen == memory.seen
+    assert remember(behind, [back], memory).seen == replace(memory.seen, went_back=True)
     assert recall(FACTS, memory, 0.0).seen == memory.seen
     fresh = replace(behind, wanted={"transforms.epoch.value.literal": "2"})
     assert recall(fresh, memory, 0.0).seen is None

@@ -108,7 +108,8 @@ def test_what_loses_changes_stops_the_connector_and_is_doubted(
 
 def test_a_failed_over_database_goes_on() -> None:
     """A new timeline whose slot was kept in step is only told."""
-    found = only(source(timeline=2, slot=replace(SLOT, failover=True)))
+    waited = SeenSource("7", 1, 9_990, waited=True)
+    found = only(replace(source(timeline=2, slot=replace(SLOT, synced=True)), seen=waited))
     assert (found.kind, found.severity, found.remedy) == (
         Kind.DATABASE_FAILED_OVER,
         Severity.INFO,
@@ -118,7 +119,7 @@ def test_a_failed_over_database_goes_on() -> None:
 
 def test_a_new_primary_may_lack_log_that_nobody_had_captured() -> None:
     """What the old primary wrote last, and no standby had, is not a database that went back."""
-    slot = replace(SLOT, failover=True)
+    slot = replace(SLOT, synced=True)
     behind = replace(source(timeline=2, lsn=9_960, slot=slot), seen=SeenSource("7", 1, 9_990))
     assert only(behind).kind is Kind.DATABASE_FAILED_OVER
     lacking = replace(behind, connector=replace(CONNECTOR, offset={"lsn": 9_970}))
