@@ -145,8 +145,10 @@ def _read_started(entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     sequences: dict[str, int] = {}
     for offset in (entry.get("offset") or {} for entry in entries):
         sequences |= read_sequences(str(offset.get("gtids") or ""))
-        if offset.get("event"):
-            sequences |= read_sequences(str(offset.get("transaction_id") or ""))
+        begun = read_sequences(str(offset.get("transaction_id") or ""))
+        for domain, number in begun.items() if offset.get("event") else ():
+            if number == sequences.get(domain, 0) + 1:
+                sequences[domain] = number
     return sequences
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 
 from mariadb_server import MariaDBSession
 from mariadb_site import MariaDBSite
 
 SESSIONS = 3
-PACE_SECONDS = 0.004
+PACE_SECONDS = 0.015
 
 
 def act(draw: random.Random, session: MariaDBSession, number: int, offset: int) -> None:
@@ -39,39 +40,28 @@ def act(draw: random.Random, session: MariaDBSession, number: int, offset: int) 
 
 @contextmanager
 def load(site: MariaDBSite, seed: int) -> Iterator[None]:
-    """Let several clients work while the block runs; what fails there fails the block."""
-    stop, failures = threading.Event(), list[BaseException]()
+    """Let several clients work while the block runs; what fails there fails the block.
+
+    Each has a thread: where DDL waits for a transaction, the others wait behind it.
+    """
+    stop = threading.Event()
     site.owner.execute("create table if not exists unseen (id int)")
-
-    def work() -> None:
+    with ThreadPoolExecutor(SESSIONS) as pool:
+        working = [pool.submit(_work, site, stop, seed, place) for place in range(SESSIONS)]
         try:
-            _work(site, random.Random(seed), stop)  # noqa: S311 - nothing secret
-        except BaseException as failure:  # noqa: BLE001 - told by the block
-            failures.append(failure)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    if failures:
-        raise failures[0]
+            yield
+        finally:
+            stop.set()
+        for one in working:
+            one.result()
 
 
-def _work(site: MariaDBSite, draw: random.Random, stop: threading.Event) -> None:
-    sessions = [site.session() for _ in range(SESSIONS)]
-    number = 0
-    try:
-        for session in sessions:
-            session.execute("begin")
+def _work(site: MariaDBSite, stop: threading.Event, seed: int, place: int) -> None:
+    draw = random.Random(f"{seed} {place}")  # noqa: S311 - nothing secret
+    with closing(site.session()) as session:
+        session.execute("begin")
+        number = 0
         while not stop.wait(PACE_SECONDS):
             number += 1
-            place = draw.randrange(SESSIONS)
-            act(draw, sessions[place], number, offset=1_000 * (place + 1))
-        for session in sessions:
-            session.execute("commit")
-    finally:
-        for session in sessions:
-            session.close()
+            act(draw, session, number, offset=1_000 * (place + 1))
+        session.execute("commit")

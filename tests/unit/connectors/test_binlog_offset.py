@@ -66,6 +66,8 @@ def test_offsets_outside_the_binary_log(file: str, gtids: str, *, lost: bool) ->
         ("0-7-50", {}, 14),
         ("0-7-50,3-7-4", {"transaction_id": "0-7-51", "event": 3}, 9),
         ("0-7-50,3-7-4", {"transaction_id": "0-7-51"}, 10),
+        ("0-7-50,3-7-4", {"transaction_id": "0-7-41", "event": 3}, 10),
+        ("3-7-4", {"transaction_id": "0-7-1", "event": 3}, 59),
     ],
 )
 def test_what_the_change_log_holds_is_sent_again(
