@@ -63,12 +63,19 @@ class ConnectClient:
 
     def list_connectors(self) -> list[str]:
         """List the names of all connectors of the cluster."""
-        return list(self._call("GET", "/connectors", "list connectors"))
+        names = self._call("GET", "/connectors", "list connectors")
+        if not names:
+            self._refuse_start()
+            names = self._call("GET", "/connectors", "list connectors")
+        return list(names)
 
     def read_config(self, name: str) -> dict[str, str] | None:
         """Read a connector's config as it was given (references not resolved); None when absent."""
         path = f"/connectors/{quote(name)}/config"
         config: dict[str, str] | None = self._find("GET", path, f"read config of {name}")
+        if config is None:
+            self._refuse_start()
+            config = self._find("GET", path, f"read config of {name}")
         return config
 
     def read_task_configs(self, name: str) -> list[dict[str, str]]:
@@ -141,6 +148,19 @@ class ConnectClient:
     def delete(self, name: str) -> bool:
         """Delete the connector; False when there is none."""
         return self._request("DELETE", f"/connectors/{quote(name)}", f"delete {name}") is not None
+
+    def _refuse_start(self) -> None:
+        """Raise Unreachable while the worker starts: it answers, and knows no connector yet.
+
+        A worker before Kafka 3.9 can't be asked.
+        """
+        try:
+            self._request("GET", "/health", "see whether Connect has started")
+        except Retriable as error:
+            raise Unreachable(
+                f"Connect at {self._shown} is starting, or stuck in it, and does not know its "
+                f"connectors yet: wait, or see its log ({error})"
+            ) from error
 
     def _call(self, method: str, path: str, what: str, body: dict[str, Any] | None = None) -> Any:
         answer = self._request(method, path, what, body)

@@ -234,11 +234,21 @@ class SeenBinlog:
 
 @dataclass(frozen=True, slots=True)
 class LogFacts:
-    """The ends of a change log: its offsets, and when its last record was written (ms, or None)."""
+    """The ends of a change log: its offsets, and when its last record was written (ms, or None).
+
+    `high` is how far it can be read, `end` how far it is written: between them a transaction is
+    open.
+    """
 
     low: int
     high: int
     last_ms: int | None
+    end: int = 0
+
+    @property
+    def held_at(self) -> int | None:
+        """The offset at which the first open transaction begins."""
+        return self.high if self.end > self.high else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +268,10 @@ class ModuleFacts:
     """One module's capture at `now_ms`; `wanted` is its connector's declared config.
 
     What only somebody who keeps watching knows: `seen` of the legacy database in this epoch,
-    `agreed`, the config in which declaration and Connect were last equal, and for how long it has
-    been `running_s`. `at_seen` is what stands in the binary log now where it ended when it was
-    `seen_binlog`: the next transaction's GTID, or NO_EVENT.
+    `agreed`, the config in which declaration and Connect were last equal, for how long it has been
+    `running_s`, and its log held by one open transaction, `held_s`. `at_seen` is what stands in the
+    binary log now where it ended when it was `seen_binlog`: the next transaction's GTID, or
+    NO_EVENT.
     """
 
     module: str
@@ -277,6 +288,7 @@ class ModuleFacts:
     running_s: float | None = None
     seen_binlog: SeenBinlog | None = None
     at_seen: str | None = None
+    held_s: float | None = None
 
     @property
     def epoch(self) -> str | None:

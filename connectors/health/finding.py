@@ -33,6 +33,7 @@ class Kind(enum.StrEnum):
     CONNECTOR_RESTING = "connector resting"
     CONNECTOR_FAILED = "connector failed"
     CONNECTOR_SILENT = "connector silent"
+    LOG_HELD = "log held"
     CONFIG_EDITED = "config edited"
     CONFIG_APPLIED_ELSEWHERE = "config applied elsewhere"
     CONFIG_NOT_APPLIED = "config not applied"

@@ -124,10 +124,13 @@ class LogReader:
         low = self._list(partitions, _EARLIEST())
         high = self._list(partitions, _LATEST())
         newest = self._list(partitions, _NEWEST())
+        written = self._list(partitions, _LATEST(), IsolationLevel.READ_UNCOMMITTED)
         return {
-            topic: LogFacts(low[topic][0], offset, newest.get(topic, (0, None))[1])
+            topic: LogFacts(
+                low[topic][0], offset, newest.get(topic, (0, None))[1], written[topic][0]
+            )
             for topic, (offset, _) in high.items()
-            if topic in low
+            if topic in low and topic in written
         }
 
     def _list_topics(self) -> set[str]:
@@ -140,11 +143,14 @@ class LogReader:
             ) from error
 
     def _list(
-        self, partitions: list[TopicPartition], spec: OffsetSpec
+        self,
+        partitions: list[TopicPartition],
+        spec: OffsetSpec,
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
     ) -> dict[str, tuple[int, int | None]]:
         futures = self._admin.list_offsets(
             dict.fromkeys(partitions, spec),
-            isolation_level=IsolationLevel.READ_COMMITTED,
+            isolation_level=isolation,
             request_timeout=REQUEST_TIMEOUT_S,
         )
         found = {}

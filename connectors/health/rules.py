@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HEARTBEATS_MIN = 5
 """A connector is silent only after so many heartbeats were due."""
+HELD_LIMITS = 2
+"""A transaction may be open for so many times the silence that is allowed: a lost one times out."""
 
 
 def find(facts: ModuleFacts, limits: Limits) -> list[Finding]:
@@ -32,7 +34,24 @@ def find(facts: ModuleFacts, limits: Limits) -> list[Finding]:
     broken += find_publication(facts)
     found = [*broken, *find_config(facts)]
     stopping = any(one.remedy is Remedy.STOP for one in found)
-    return [*found, *_find_connector(facts, limits, stopping=stopping)]
+    held = list(_find_held(facts, limits))
+    return [*found, *held, *_find_connector(facts, limits, stopping=stopping)]
+
+
+def _find_held(facts: ModuleFacts, limits: Limits) -> Iterator[Finding]:
+    """Find a transaction that Kafka never ended: nobody can read what stands behind it."""
+    log, held_s = facts.log, facts.held_s
+    if log is None or held_s is None or held_s < HELD_LIMITS * limits.silence_s_max:
+        return
+    topic = f"{facts.connector.name}.changes"
+    text = (
+        f"{topic} has been held by an open transaction at offset {log.held_at} for {held_s:.0f} s: "
+        "nothing behind it can be read. Where `kafka-transactions.sh --bootstrap-server ... "
+        "find-hanging --broker-id ...` lists it, Kafka has forgotten to end it: end it by `abort "
+        f"--topic {topic} --partition 0 --start-offset {log.held_at}`, and the same producer's in "
+        "Connect's offsets topic; its rows are sent again"
+    )
+    yield Finding(facts.module, Kind.LOG_HELD, Severity.ERROR, text)
 
 
 def _find_connector(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> Iterator[Finding]:
@@ -99,8 +118,11 @@ def _silent(facts: ModuleFacts, limits: Limits, *, stopping: bool) -> Iterator[F
         f"not even a heartbeat (due within {interval_s:g} s): see Connect's log, and what its "
         f"session in the legacy database waits for ({where})"
     )
-    # a snapshot that is restarted begins again: it may only be waiting for a lock
-    remedy = Remedy.NONE if stopping or connector.reads_snapshot else Remedy.RESTART
+    # a snapshot that is restarted begins again: it may only be waiting for a lock; and what starts
+    # waits for open transactions, too
+    held = facts.log is not None and facts.log.held_at is not None
+    waits = stopping or held or connector.reads_snapshot
+    remedy = Remedy.NONE if waits else Remedy.RESTART
     yield Finding(facts.module, Kind.CONNECTOR_SILENT, Severity.ERROR, text, remedy)
 
 

@@ -37,7 +37,7 @@ class Memory:
 
 def recall(facts: ModuleFacts, memory: Memory, now_s: float) -> ModuleFacts:
     """Add what is remembered to a module's facts."""
-    since_s = memory.watched.running_since_s
+    since_s, held_since_s = memory.watched.running_since_s, memory.watched.held_since_s
     is_same = memory.epoch == facts.epoch
     return replace(
         facts,
@@ -45,6 +45,7 @@ def recall(facts: ModuleFacts, memory: Memory, now_s: float) -> ModuleFacts:
         seen_binlog=memory.seen_binlog if is_same else None,
         agreed=memory.agreed,
         running_s=None if since_s is None else now_s - since_s,
+        held_s=None if held_since_s is None else now_s - held_since_s,
     )
 
 

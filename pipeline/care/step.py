@@ -58,9 +58,10 @@ class Line:
 class Watched:
     """What is remembered of one module between two looks; times are monotonic seconds.
 
-    `stopped_for` is why its connector was stopped by us, `restarted_ms` when it was started again
-    for its silence, `heal_due_s` when it is to be applied again. `doubted` are the findings that
-    last, and whose doubt is kept in the hub.
+    `held_at` is the offset at which an open transaction holds the change log, `stopped_for` is why
+    its connector was stopped by us, `restarted_ms` when it was started again for its silence,
+    `heal_due_s` when it is to be applied again. `doubted` are the findings that last, and whose
+    doubt is kept in the hub.
     """
 
     told: frozenset[Told] = frozenset()
@@ -70,6 +71,8 @@ class Watched:
     restarted_ms: int | None = None
     heal_due_s: float | None = None
     doubted: frozenset[Kind] = frozenset()
+    held_at: int | None = None
+    held_since_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,14 @@ def watch_running(facts: ModuleFacts, watched: Watched, now_s: float) -> Watched
     if watched.running_since_s is None:
         return replace(watched, running_since_s=now_s)
     return watched
+
+
+def watch_log(facts: ModuleFacts, watched: Watched, now_s: float) -> Watched:
+    """Remember since when one open transaction has held the change log."""
+    held_at = None if facts.log is None else facts.log.held_at
+    if held_at == watched.held_at:
+        return watched
+    return replace(watched, held_at=held_at, held_since_s=None if held_at is None else now_s)
 
 
 def take_step(

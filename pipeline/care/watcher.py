@@ -33,7 +33,7 @@ from pipeline.care.memory import (
     recall,
     remember,
 )
-from pipeline.care.step import Action, Deed, Line, take_step, watch_running
+from pipeline.care.step import Action, Deed, Line, take_step, watch_log, watch_running
 from pipeline.care.translators import read_translators
 from pipeline.errors import IsthmusError
 
@@ -121,7 +121,8 @@ class Watcher:
 
     def _look_at(self, target: Target, sources: Sources, facts: ModuleFacts) -> list[Finding]:
         memory, now_s = self._memories.get(facts.module, Memory()), time.monotonic()
-        memory = replace(memory, watched=watch_running(facts, memory.watched, now_s))
+        watched = watch_log(facts, watch_running(facts, memory.watched, now_s), now_s)
+        memory = replace(memory, watched=watched)
         facts = _look_where_seen(sources, recall(facts, memory, now_s))
         findings = find(facts, self._settings.care.limits)
         memory = remember(facts, findings, memory)

@@ -31,6 +31,7 @@ from pipeline.care.step import (
     Step,
     Watched,
     take_step,
+    watch_log,
     watch_running,
 )
 
@@ -266,3 +267,13 @@ def test_the_end_of_a_binary_log_is_remembered_while_it_goes_on(tmp_path: Path) 
     anew = replace(facts, binlog=None, wanted={"transforms.epoch.value.literal": "2"})
     assert recall(anew, memory, 0.0).seen_binlog is None
     assert remember(anew, [], memory).seen_binlog is None
+
+
+def test_the_log_is_held_from_when_its_open_transaction_was_seen_first() -> None:
+    """The time runs for one transaction: with the next one, or none, it begins anew."""
+    open_, next_ = (replace(FACTS, log=LogFacts(0, at, None, 99)) for at in (40, 50))
+    watched = watch_log(open_, watch_log(open_, Watched(), 10.0), 20.0)
+    assert recall(open_, Memory(watched=watched), 30.0).held_s == 20.0
+    assert watch_log(next_, watched, 40.0).held_since_s == 40.0
+    over = watch_log(FACTS, watched, 40.0)
+    assert recall(FACTS, Memory(watched=over), 50.0).held_s is None

@@ -144,3 +144,21 @@ def test_failed_task_is_told_by_its_trace() -> None:
     assert first_trace_line(task) == "ConnectException: outer <- B: inner"
     with pytest.raises(Fatal, match="connector a: task 0 has failed: ConnectException: outer"):
         refuse_failed("a", {"connector": {"state": "RUNNING"}, "tasks": [task]})
+
+
+def test_a_worker_that_starts_knows_no_connector_yet(connect: ScriptedConnect) -> None:
+    """Where it has not started a connector is not called absent: it is asked again, or refused."""
+    absent, starting = (404, {"message": "not found"}), (503, {"message": "still starting"})
+    connect.answers = [absent, starting, (200, {}), (200, {"name": "x"})]
+    assert make_client(connect.url, []).read_config("x") == {"name": "x"}
+    connect.answers = [(200, []), (200, {}), (200, ["x"])]
+    assert make_client(connect.url, []).list_connectors() == ["x"]
+    connect.answers = [absent, starting]
+    with pytest.raises(Unreachable, match="does not know its connectors yet"):
+        make_client(connect.url, []).read_config("x")
+
+
+def test_an_old_worker_is_believed(connect: ScriptedConnect) -> None:
+    """A worker that can't tell whether it has started is taken at its word."""
+    connect.answers = [(404, {"message": "not found"})]
+    assert make_client(connect.url, []).read_config("x") is None

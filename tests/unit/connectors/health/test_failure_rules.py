@@ -87,3 +87,15 @@ def test_a_snapshot_is_never_restarted_for_its_silence() -> None:
     """It would begin again: whatever it waits for, that is only told."""
     reading = replace(CONNECTOR, offset={"lsn": 9_900, "snapshot": "INITIAL"})
     assert only(silent(connector=reading)).remedy is Remedy.NONE
+
+
+def test_a_log_that_is_held_is_told_with_what_ends_it() -> None:
+    """Its offset and the command are told, the silence behind it is not answered by a restart."""
+    held = replace(WELL, log=LogFacts(0, 480, 880_000, 500), held_s=2 * LIMITS.silence_s_max)
+    found = {one.kind: one for one in find(held, LIMITS)}
+    assert set(found) == {Kind.LOG_HELD, Kind.CONNECTOR_SILENT}
+    assert (
+        "--topic retail.sales.changes --partition 0 --start-offset 480" in found[Kind.LOG_HELD].text
+    )
+    assert {one.remedy for one in found.values()} == {Remedy.NONE}
+    assert Kind.LOG_HELD not in {one.kind for one in find(replace(held, held_s=5.0), LIMITS)}
