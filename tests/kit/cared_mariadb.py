@@ -19,6 +19,8 @@ from mariadb_tables import DDL, SEED
 from pipeline.settings import SITE_FILE
 
 SIGNALS = f"{MODULE}_signal"
+LARGE_SECONDS_MAX = 480.0
+"""A transaction of 200,000 rows takes its time where the machine has much else to do."""
 
 
 class CaredMariaDB(MariaDBSite):
@@ -38,11 +40,14 @@ class CaredMariaDB(MariaDBSite):
             # a table that is read again lasts long enough to be looked at
             "incremental.snapshot.chunk.size": "100",
             # a lock may hold up a snapshot for longer than the 10 s behind which it fails
-            "snapshot.lock.timeout.ms": "120000",
+            "snapshot.lock.timeout.ms": "600000",
             # a server that was restarted is found again sooner than in two minutes
             "connect.keep.alive.interval.ms": "10000",
         }
-        super().__init__(folder, variables, server, connect, name=name, ddl=DDL, config=config)
+        super().__init__(
+            folder, variables, server, connect, name=name, ddl=DDL, config=config,
+            wait_seconds_max=LARGE_SECONDS_MAX,
+        )  # fmt: skip
         with (folder / SITE_FILE).open("a") as file:
             file.write("[care]\ninterval_s = 1\n")
         self.arguments["care"] = ("care",)

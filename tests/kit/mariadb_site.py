@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AdminClient
-from live_site import LiveSite
+from live_site import WAIT_SECONDS_MAX, LiveSite
 from mariadb_connect import MariaDBConnect
 from mariadb_server import USER, MariaDBServer, MariaDBSession
 
@@ -86,6 +86,7 @@ class MariaDBSite(LiveSite):
         name: str,
         ddl: tuple[str, ...],
         config: Mapping[str, str] | None = None,
+        wait_seconds_max: float = WAIT_SECONDS_MAX,
     ) -> None:
         self.server, self.connect, self.database = server, connect, name
         with closing(server.open_session()) as admin:
@@ -113,7 +114,7 @@ class MariaDBSite(LiveSite):
         (folder / STATE_FOLDER).mkdir()
         own = {**variables, "ISTHMUS_CONNECT_URL": connect.url}
         (folder / STATE_FOLDER / STACK_STATE_FILE).write_text(json.dumps({"variables": own}))
-        super().__init__(folder, modules=(MODULE,))
+        super().__init__(folder, modules=(MODULE,), wait_seconds_max=wait_seconds_max)
 
     def set_up(self) -> None:
         """Migrate the targets, register contracts and connectors."""
