@@ -20,8 +20,8 @@ SECONDS_MAX = 30
 def test_an_open_transaction_holds_a_log_until_it_ends(stack: LocalStack) -> None:
     """What is written and can't be read yet is told by its first offset; an end frees it."""
     servers, topic = stack.variables()["ISTHMUS_KAFKA"], f"t{secrets.token_hex(4)}.changes"
-    created = AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 1, 1)])
-    created[topic].result(SECONDS_MAX)
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(SECONDS_MAX)
     producer = Producer({"bootstrap.servers": servers, "transactional.id": topic})
     producer.init_transactions(SECONDS_MAX)
     with closing(LogReader(servers)) as logs:
