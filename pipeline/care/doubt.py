@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from connectors.health.binlog_source import read_binlog
 from connectors.health.source import read_position
 from pipeline.errors import Retriable
 from pipeline.hub.doubts import note_lost
@@ -31,8 +32,7 @@ def note_lost_changes(hub_url: str, sources: Sources, facts: ModuleFacts, findin
     translator = facts.translator
     if translator is None:
         return False
-    now = read_position(sources.owner) if sources.owner is not None else 0
-    position = (translator.epoch, max(now, translator.lsn))
+    position = (translator.epoch, max(_read_now(sources), translator.lsn))
     offset = facts.log.high if facts.log is not None else translator.offset
     try:
         with psycopg.connect(hub_url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
@@ -43,3 +43,11 @@ def note_lost_changes(hub_url: str, sources: Sources, facts: ModuleFacts, findin
             f"{str(error).strip().splitlines()[0]}: reconcile it"
         ) from error
     return True
+
+
+def _read_now(sources: Sources) -> int:
+    """Read where the legacy database's log ends now; 0 where nobody can say."""
+    if sources.owner is not None:
+        return read_position(sources.owner)
+    binlog = None if sources.binlog is None else read_binlog(sources.binlog)
+    return 0 if binlog is None or binlog.end is None else binlog.end.number
