@@ -123,9 +123,10 @@ def take_step(
     if stops:
         return Step(watched, tuple(lines), (*actions, *healing))
     if watched.stopped_for is not None:
-        return _mended(facts, watched, lines, heal=heal)
+        mended = _mended(facts, watched, lines, heal=heal)
+        return replace(mended, actions=(*actions, *mended.actions))
     watched, more, restarts = _restart(facts, findings, watched, now_s)
-    return Step(watched, (*lines, *more), (*restarts, *healing))
+    return Step(watched, (*lines, *more), (*actions, *restarts, *healing))
 
 
 def _heal(

@@ -198,6 +198,15 @@ def test_a_log_that_is_written_again_ends_the_silence() -> None:
     assert deeds(step(written, SILENCE, watched=recovered.watched)) == [Deed.RESTART]
 
 
+def test_a_doubt_that_stops_nothing_is_kept_too() -> None:
+    """Behind a failover the connector goes on, and what it captured last is doubted once."""
+    over = Finding("sales", Kind.DATABASE_FAILED_OVER, Severity.WARNING, "over", doubt=True)
+    assert deeds(step(FACTS, over)) == [Deed.DOUBT]
+    stopped = Watched(stopped_for=DROPPED)
+    assert deeds(step(STOPPED, over, watched=stopped)) == [Deed.DOUBT]
+    assert deeds(step(FACTS, over, watched=Watched(doubted=frozenset({over.kind})))) == []
+
+
 def test_running_time_begins_anew_with_each_break() -> None:
     """How long a connector has run counts from when it was seen running without a break."""
     watched = watch_running(FACTS, Watched(), 10.0)
