@@ -169,6 +169,7 @@ class LegacyServer:
 
     def become_standby(self, primary: LegacyServer, slot: str, settings: Mapping[str, str]) -> None:
         """Take a base copy of a running primary, and start as its standby, by a physical slot."""
+        shutil.rmtree(self.data, ignore_errors=True)
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         copy = [
             str(find_programs(self._account) / "pg_basebackup"),

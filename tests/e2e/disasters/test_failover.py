@@ -11,50 +11,13 @@ from typing import Any
 
 import pytest
 from cared_site import CaredSite
-from legacy_server import LegacyServer
 from moved_legacy import lasting_load, lead_to
-from torture.proxy import Mode, StoppableProxy
+from server_pair import STANDBY, Pair
 
 from pipeline.local_stack.stack import LocalStack
 
 RATE = 15.0
 KEPT, UNKEPT = ("customers", "sales"), "inventory"
-STANDBY = "isthmus_standby"
-KEEPS_IN_STEP = {
-    "hot_standby": "on",
-    "hot_standby_feedback": "on",
-    "sync_replication_slots": "on",
-}
-
-
-class Pair:
-    """A primary, its standby, and the address that leads to one of them."""
-
-    def __init__(self, stack: LocalStack, make_folder: Callable[[str], Any]) -> None:
-        self.primary = LegacyServer(stack, make_folder("primary"), "primary")
-        self.standby = LegacyServer(stack, make_folder("standby"), "standby")
-        self.address = StoppableProxy(self.primary.port)
-
-    def join(self) -> None:
-        """Make the standby, and let no failover slot run ahead of it."""
-        self.standby.become_standby(self.primary, STANDBY, KEEPS_IN_STEP)
-        self.primary.execute(
-            f"alter system set synchronized_standby_slots = '{STANDBY}'", "select pg_reload_conf()"
-        )
-
-    def fail_over(self) -> None:
-        """Kill the primary, promote the standby, and lead the address to it."""
-        self.primary.kill()
-        self.address.set_mode(Mode.REFUSE)
-        self.standby.execute("select pg_promote()")
-        self.address.target_port = self.standby.port
-        self.address.set_mode(Mode.PASS)
-
-    def close(self) -> None:
-        """End all."""
-        self.address.close()
-        self.standby.close()
-        self.primary.close()
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +40,7 @@ def began(pair: Pair, module_site: Callable[[], Any]) -> Iterator[CaredSite]:
     try:
         live.begin()
         pair.join()
+        pair.wait_for_standby()
         yield live
     finally:
         live.end()
@@ -86,13 +50,9 @@ def test_a_failover_loses_nothing_where_the_slot_was_kept_in_step(
     cared: CaredSite, pair: Pair
 ) -> None:
     """These connectors go on by themselves; the one whose slot was left behind is read anew."""
-    ready = (
-        "select slot_name from pg_replication_slots where failover and synced and not temporary"
-        " and invalidation_reason is null order by 1"
-    )
-    slots = [(cared.slot(module),) for module in KEPT]
     with lasting_load(cared, seed=1, rate=RATE):
-        cared.wait(lambda: pair.standby.execute(ready) == slots, "the slots on the standby")
+        slots = [cared.slot(module) for module in KEPT]
+        cared.wait(lambda: pair.are_slots_ready(*slots), "the slots on the standby")
         cared.work(seed=10)
         cared.wait_for_looks()
         pair.fail_over()
@@ -110,7 +70,7 @@ def test_a_failover_loses_nothing_where_the_slot_was_kept_in_step(
         assert cared.doubts(module) == []
         assert cared.findings(module) == {}
     confirmed = (
-        f"select confirmed_flush_lsn from pg_replication_slots where slot_name = '{slots[1][0]}'"
+        f"select confirmed_flush_lsn from pg_replication_slots where slot_name = '{cared.slot()}'"
     )
     last = cared.administer(confirmed)
     cared.wait(lambda: cared.administer(confirmed) != last, "heartbeats move the slot on")
@@ -120,7 +80,7 @@ def test_a_failover_loses_nothing_where_the_slot_was_kept_in_step(
 
 def test_a_standby_that_is_waited_for_in_vain_is_named(cared: CaredSite, pair: Pair) -> None:
     """Connectors are RUNNING and capture nothing: heartbeats of their own hide it from others."""
-    server = pair.standby
+    server = pair.primary
     server.execute(
         f"alter system set synchronized_standby_slots = '{STANDBY}'", "select pg_reload_conf()"
     )
@@ -148,7 +108,7 @@ def test_a_slot_becomes_a_failover_slot_afterwards(cared: CaredSite, pair: Pair)
     assert "failover_ahead" in before
     with cared.load(seed=3, rate=RATE):
         cared.do("connectors", "stop", UNKEPT)
-        pair.standby.replicate(
+        pair.primary.replicate(
             f"ALTER_REPLICATION_SLOT {slot} (FAILOVER true)", database=cared.database
         )
         cared.do("connectors", "apply")
