@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from cared_site import CaredSite
+from server_pair import Pair
+
+from pipeline.local_stack.stack import LocalStack
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +30,14 @@ def cared(began: CaredSite) -> CaredSite:
     """Give the site with all its processes running."""
     began.start_all()
     return began
+
+
+@pytest.fixture(scope="module")
+def pair(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Give a running primary and what its standby will be."""
+    one = Pair(stack, tmp_path_factory.mktemp)
+    try:
+        one.primary.start()
+        yield one
+    finally:
+        one.close()

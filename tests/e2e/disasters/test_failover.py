@@ -14,21 +14,8 @@ from cared_site import CaredSite
 from moved_legacy import lasting_load, lead_to
 from server_pair import STANDBY, Pair
 
-from pipeline.local_stack.stack import LocalStack
-
 RATE = 15.0
 KEPT, UNKEPT = ("customers", "sales"), "inventory"
-
-
-@pytest.fixture(scope="module")
-def pair(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Give a running primary and what its standby will be."""
-    one = Pair(stack, tmp_path_factory.mktemp)
-    try:
-        one.primary.start()
-        yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture(scope="module")

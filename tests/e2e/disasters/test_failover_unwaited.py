@@ -11,23 +11,10 @@ from live_site import MODULES
 from moved_legacy import lasting_load, lead_to
 from server_pair import Pair
 
-from pipeline.local_stack.stack import LocalStack
-
 RATE = 15.0
 OVER = "database failed over"
 POSITION = "select (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint"
 SWITCH = "select pg_switch_wal()"
-
-
-@pytest.fixture(scope="module")
-def pair(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Give a running primary and what its standby will be."""
-    one = Pair(stack, tmp_path_factory.mktemp)
-    try:
-        one.primary.start()
-        yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture(scope="module")
