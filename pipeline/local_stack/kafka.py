@@ -98,7 +98,7 @@ def _format_storage(folder: Path, options: tuple[str, ...], config: Path) -> Non
     command = build_java_command(
         folder,
         heap_mb=HEAP_MB,
-        options=("-XX:TieredStopAtLevel=1", *options),
+        options=options,
         main=("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(config)),
     )
     answer = subprocess.run(  # noqa: S603 - made of our own constants

@@ -27,9 +27,6 @@ def build_registry(child: Child, distribution: Path, *, port: int) -> Program:
             folder,
             heap_mb=HEAP_MB,
             options=(
-                # it serves a few hundred schemas: starting soon matters more than peak speed
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
                 f"-Dquarkus.http.host={HOST}",
                 f"-Dquarkus.http.port={port}",
                 # its management page is not used, and would take port 9000 of every address

@@ -124,6 +124,10 @@ class MariaDBServer:
         assert answer.returncode == 0, f"mariadb-install-db: {answer.stdout}{answer.stderr}"
 
 
+class DeadlockError(AssertionError):
+    """The server has rolled a transaction back, as it may where two wait for each other."""
+
+
 class MariaDBSession:
     """One connection: a client whose input is ours."""
 
@@ -138,7 +142,10 @@ class MariaDBSession:
         )
 
     def execute(self, statement: str) -> list[str]:
-        """Execute a statement and give its rows, columns between tabs; it ends at an error."""
+        """Execute a statement and give its rows, columns between tabs; it ends at an error.
+
+        Raises DeadlockError or another AssertionError, behind which the session can only be closed.
+        """
         given, taken = self._pipes()
         given.write(f"{statement};\nselect '{_MARK}';\n")
         given.flush()
@@ -147,7 +154,8 @@ class MariaDBSession:
             if line.rstrip("\n") == _MARK:
                 return rows
             rows.append(line.rstrip("\n"))
-        raise AssertionError(f"MariaDB refuses {statement}: {rows[-3:]}")
+        refused = DeadlockError if any("ERROR 1213 " in row for row in rows) else AssertionError
+        raise refused(f"MariaDB refuses {statement}: {rows[-3:]}")
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
