@@ -9,13 +9,15 @@ SPACING ?= 14
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ON_SERVERS = $(BIN)/python -m pytest tests --ignore=tests/unit -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit lint up down bench soak lock clean
+.PHONY: help venv demo test test-long unit lint up down bench soak lock clean
 
 help:
 	@echo "make demo    the main job, from nothing to the report"
-	@echo "make test    unit tests, then everything on the real programs (PYTEST_ARGS=... WORKERS=2)"
+	@echo "make test    unit tests, then those on the real programs (PYTEST_ARGS=... WORKERS=2)"
+	@echo "make test-long   what takes longer: disasters, failovers, large values, MariaDB in depth"
 	@echo "make unit    unit tests only        make lint    style, types, import order"
 	@echo "make up      start the local stack  make down    stop it"
 	@echo "make bench   figures                make soak    the torture (MINUTES=60 SEED=...)"
@@ -41,7 +43,10 @@ unit: venv
 
 test: venv
 	$(BIN)/python -m pytest tests/unit -q
-	$(BIN)/python -m pytest tests --ignore=tests/unit -m "not soak" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(ON_SERVERS) -m "not soak and not long" $(PYTEST_ARGS)
+
+test-long: venv
+	$(ON_SERVERS) -m long $(PYTEST_ARGS)
 
 lint: venv
 	$(BIN)/ruff check .

@@ -13,6 +13,8 @@ from moved_legacy import lasting_load, lead_to
 
 from pipeline.local_stack.stack import LocalStack
 
+pytestmark = pytest.mark.long
+
 POSITION = "select (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint"
 MANY = "do $$ begin for n in 1..9000 loop perform pg_current_xact_id(); commit; end loop; end $$"
 """Transactions in a moment: the new history has not so many yet when it is looked at."""

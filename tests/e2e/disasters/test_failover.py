@@ -14,6 +14,8 @@ from cared_site import CaredSite
 from moved_legacy import lasting_load, lead_to
 from server_pair import STANDBY, Pair
 
+pytestmark = pytest.mark.long
+
 RATE = 15.0
 KEPT, UNKEPT = ("customers", "sales"), "inventory"
 

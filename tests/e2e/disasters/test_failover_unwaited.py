@@ -11,6 +11,8 @@ from live_site import MODULES
 from moved_legacy import lasting_load, lead_to
 from server_pair import Pair
 
+pytestmark = pytest.mark.long
+
 RATE = 15.0
 OVER = "database failed over"
 POSITION = "select (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from cared_site import CaredSite
+
+pytestmark = pytest.mark.long
 
 HEAL = True
 

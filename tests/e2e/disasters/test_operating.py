@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from cared_site import CaredSite
+
+pytestmark = pytest.mark.long
 
 
 def test_only_an_offset_that_loses_nothing_is_set(cared: CaredSite, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from cared_site import CaredSite
 
 from pipeline.local_stack.stack import LocalStack
+
+pytestmark = pytest.mark.long
 
 ORDERS = 20_000
 

@@ -14,6 +14,8 @@ from sample_site import SCRIPTS
 
 from pipeline.local_stack.stack import LocalStack
 
+pytestmark = pytest.mark.long
+
 SCRIPT = SCRIPTS / "chinook-mysql.sql"
 TABLES = 11
 CHANGES = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from cared_mariadb import CaredMariaDB
 from mariadb_load import load
 from mariadb_site import MODULE
+
+pytestmark = pytest.mark.long
 
 
 def test_a_deleted_connector_goes_on_where_it_was(cared: CaredMariaDB) -> None:

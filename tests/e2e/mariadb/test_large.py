@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
 from cared_mariadb import CaredMariaDB
 from mariadb_load import load
+
+pytestmark = pytest.mark.long
 
 MEGABYTE = 1_000_000
 ROWS = 200_000

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from cared_mariadb import CaredMariaDB
 from mariadb_load import load
 from mariadb_site import MODULE
+
+pytestmark = pytest.mark.long
 
 
 def reset_master(cared: CaredMariaDB) -> None:

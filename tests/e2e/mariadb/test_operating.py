@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cared_mariadb import CaredMariaDB
 from change_log_reader import read_high_watermark, read_records
 from fidelity_log import RawRecord
@@ -15,6 +16,8 @@ from mariadb_load import load
 from mariadb_site import MODULE
 
 from connectors.names import ModuleNames
+
+pytestmark = pytest.mark.long
 
 
 def test_status_tells_how_far_a_connector_is(cared: CaredMariaDB) -> None:

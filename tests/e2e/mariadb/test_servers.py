@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from cared_mariadb import CaredMariaDB
 from change_log_reader import read_high_watermark, read_records
 from fidelity_log import RawRecord
@@ -10,6 +11,8 @@ from mariadb_site import MODULE
 
 from connectors.names import ModuleNames
 from pipeline.local_stack.stack import LocalStack
+
+pytestmark = pytest.mark.long
 
 ROWS = 20_000
 

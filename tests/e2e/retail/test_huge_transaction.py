@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from live_site import LiveSite
+
+pytestmark = pytest.mark.long
 
 SMALL, LARGE = 6_000, 60_000
 GROWTH_MAX = 1.3

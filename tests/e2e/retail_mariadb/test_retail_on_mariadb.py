@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from retail_mariadb_site import RetailMariaDBSite
 
 from legacy_db.retail.workload_plan import Kind
+
+pytestmark = pytest.mark.long
 
 
 def reconcile(running: RetailMariaDBSite) -> tuple[int, dict[tuple[str, str], Any]]:

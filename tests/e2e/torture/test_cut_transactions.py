@@ -13,6 +13,8 @@ from live_site import MODULES, LiveSite
 from torture.slow_clerk import SlowClerk
 from torture.verdict import judge
 
+pytestmark = pytest.mark.long
+
 CUTS = 4
 APART_SECONDS = 13.0
 """Debezium waits for 10 s before it connects again."""

@@ -18,6 +18,8 @@ from mariadb_server import MariaDBServer
 
 from pipeline.local_stack.stack import LocalStack
 
+pytestmark = pytest.mark.long
+
 SKIPPED = "Initial Snapshot: SKIPPED"
 WITHIN = (6, 7, 8, 10)
 """Places behind a row of a transaction; behind the first, a moved row's new image is not sent."""

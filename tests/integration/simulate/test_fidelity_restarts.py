@@ -17,6 +17,8 @@ from pipeline.local_stack.guard import guarded
 from pipeline.local_stack.stack import LocalStack
 from pipeline.simulate.debezium import ConnectorFailed
 
+pytestmark = pytest.mark.long
+
 BESIDE = ("Initial Snapshot: SKIPPED", "message heartbeat")
 
 
