@@ -2,7 +2,7 @@
 # Debezium's PostgreSQL plugin, from the same lock file as the local stack). Never run here: see README.
 
 ARG PYTHON_VERSION=3.11
-ARG KAFKA_VERSION=4.3.1
+ARG KAFKA_VERSION=4.2.0
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS isthmus
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -60,9 +60,6 @@ def build_broker_properties(
         "transaction.state.log.min.isr": 1,
         "transaction.state.log.num.partitions": INTERNAL_TOPIC_PARTITIONS,
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
-        # a controlled shutdown takes a lone node's partitions their leader first; the markers of
-        # transactions that end then are skipped (4.3.1), and these stay open for ever
-        "controlled.shutdown.enable": "false",
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,

@@ -25,7 +25,7 @@ from pipeline.local_stack.artifacts import (
 )
 from pipeline.local_stack.download import artifact_cache, fetch_unverified, repositories
 
-KAFKA_VERSION = "4.3.1"
+KAFKA_VERSION = "4.2.0"
 ROOTS = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
     f"org.apache.kafka:connect-runtime:{KAFKA_VERSION}",
@@ -35,8 +35,8 @@ ROOTS = (
 )
 """Resolved together: jgo takes the versions that these manage over all others."""
 ALONE = (
-    # Kafka speaks slf4j 1.7 and brings log4j-core 2.25.4, but nothing that joins the two
-    (KAFKA, "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"),
+    # Kafka speaks slf4j 1.7 and brings log4j-core 2.25.3, but nothing that joins the two
+    (KAFKA, "org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"),
     # not 3.6: with transaction metadata it can lose interleaved transactions over a restart
     (PLUGINS["postgresql"], "io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin"),
     (PLUGINS["mariadb"], "io.debezium:debezium-connector-mariadb:3.5.0.Final:tar.gz:plugin"),

@@ -154,6 +154,18 @@ class LegacyServer:
         shutil.rmtree(self.data)
         _copy(self._home / name, self.data)
 
+    def dump(self, name: str) -> None:
+        """Dump all its roles and databases, for `restore_anew`."""
+        self._run("pg_dumpall", f"--dbname={self.url()}", f"--file={self._home / name}")
+
+    def restore_anew(self, name: str) -> None:
+        """Replace it by a new cluster that has what was dumped: no slots, another identifier."""
+        self.stop()
+        shutil.rmtree(self.data)
+        self.start()
+        # it has the administrator already, and goes on behind that error
+        self._run("psql", self.url(), "--quiet", "--no-psqlrc", f"--file={self._home / name}")
+
     def make_folder(self, name: str) -> Path:
         """Make a folder that the server may write to."""
         folder = self._home / name
@@ -171,16 +183,10 @@ class LegacyServer:
         """Take a base copy of a running primary, and start as its standby, by a physical slot."""
         shutil.rmtree(self.data, ignore_errors=True)
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        copy = [
-            str(find_programs(self._account) / "pg_basebackup"),
-            f"--dbname={primary.url()}", f"--pgdata={self.data}", "--checkpoint=fast",
-            "--create-slot", f"--slot={slot}", "--wal-method=stream",
-        ]  # fmt: skip
-        done = subprocess.run(
-            copy, env=ENVIRONMENT, cwd="/", capture_output=True, text=True, check=False,
-            timeout=COPY_SECONDS_MAX,
+        self._run(
+            "pg_basebackup", f"--dbname={primary.url()}", f"--pgdata={self.data}",
+            "--checkpoint=fast", "--create-slot", f"--slot={slot}", "--wal-method=stream",
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
         if self._account is not None:
             for path in (self._home, *self._home.rglob("*")):
                 os.chown(path, self._account.uid, self._account.gid)
@@ -188,6 +194,16 @@ class LegacyServer:
         self.configure({"primary_conninfo": primary.url(), "primary_slot_name": slot, **settings})
         self.signal_recovery("standby")
         self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's client programs to its end."""
+        done = subprocess.run(
+            [str(find_programs(self._account) / program), *arguments],
+            # pg_dumpall tells the pg_dump of each database no password
+            env={**ENVIRONMENT, "PGPASSWORD": self._passwords[ADMIN_ROLE]},
+            cwd="/", capture_output=True, text=True, check=False, timeout=COPY_SECONDS_MAX,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 def _list_children(pid: int) -> list[int]:

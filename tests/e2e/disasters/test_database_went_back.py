@@ -1,4 +1,4 @@
-"""The legacy database is put back to an earlier point, while its application works."""
+"""The legacy database is put back to an earlier point, or exchanged, under its application."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def read_all_again(cared: CaredSite) -> None:
     cared.wait(lambda: not any(map(cared.findings, MODULES)), "nothing is found any more")
 
 
-def check_found(cared: CaredSite, words: str) -> None:
+def check_found(cared: CaredSite, words: str, kind: str = BACK) -> None:
     """Check that care names it, has stopped and doubted every module, and does not forget it."""
     for module in MODULES:
-        text = cared.wait_for_finding(BACK, module)
+        text = cared.wait_for_finding(kind, module)
         assert words in text
         assert f"snapshot --again {module}" in text
         cared.wait_for_state("STOPPED", module)
-        cared.wait(lambda one=module: cared.doubts(one) == [BACK], "the doubt")  # type: ignore[misc]
+        cared.wait(lambda one=module: kind in cared.doubts(one), "the doubt")  # type: ignore[misc]
 
 
 def pass_position(server: LegacyServer, position: object) -> bool:
@@ -159,4 +159,19 @@ def test_a_recovery_to_a_point_in_time_is_noticed(cared: CaredSite, server: Lega
         check_found(cared, "restored")
         timeline = "select left(pg_walfile_name(pg_current_wal_lsn()), 8)"
         assert server.execute(timeline) == [("00000002",)]
+    read_all_again(cared)
+
+
+def test_another_database_under_the_same_address_is_noticed(
+    cared: CaredSite, server: LegacyServer
+) -> None:
+    """A dump that was restored elsewhere has other positions and no slots: nothing goes on."""
+    with lasting_load(cared, seed=4, rate=RATE):
+        server.dump("moved.sql")
+        live_on(cared)
+    server.restore_anew("moved.sql")
+    with lasting_load(cared, seed=5, rate=RATE):
+        check_found(cared, "is another one", "database changed")
+        cared.wait_for_looks()
+        assert all("database changed" in cared.findings(module) for module in MODULES)
     read_all_again(cared)

@@ -1,4 +1,4 @@
-"""What is kept of a run that failed: change logs as they stand in Kafka, and our processes' logs.
+"""What is kept of a run that failed: change logs as they stand in Kafka, and all programs' logs.
 
 Enters: a site that still runs. Leaves: compressed files beside the journal for whoever looks, and
 the ends of the logs and the groups' members for the summary, which may be all that is left.
@@ -26,7 +26,9 @@ LINE_CHARS_MAX = 300
 SECONDS_MAX = 30
 
 
-def keep_evidence(live: LiveSite, bootstrap_servers: str, report: Path) -> Path:
+def keep_evidence(
+    live: LiveSite, bootstrap_servers: str, report: Path, server_logs: Iterable[Path]
+) -> Path:
     """Write the files into a folder that is named after the report, and return it."""
     folder = report.with_name(f"{report.name}-evidence")
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +40,7 @@ def keep_evidence(live: LiveSite, bootstrap_servers: str, report: Path) -> Path:
                 document = None if value is None else json.loads(value)
                 record = {"offset": message.offset(), "value": document}
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    for log in _list_logs(live):
+    for log in (*_list_logs(live), *server_logs):
         shutil.copy(log, folder / log.name)
     return folder
 

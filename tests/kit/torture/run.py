@@ -16,6 +16,7 @@ from typing import Any
 
 from live_site import MODULES
 
+from pipeline.local_stack.services import SERVICES
 from pipeline.local_stack.stack import LocalStack
 from torture.attendance import Clerks, ConnectOperator
 from torture.evidence import describe_end, keep_evidence
@@ -202,7 +203,8 @@ class Torture:
         figures = _gather_figures(verdict, beats, scene)
         end: list[str] = []
         if verdict.findings or scene.findings:
-            keep_evidence(live, self._direct["ISTHMUS_KAFKA"], self._options.report)
+            logs = [self._stack.log(name) for name in SERVICES]
+            keep_evidence(live, self._direct["ISTHMUS_KAFKA"], self._options.report, logs)
             end = describe_end(live, self._direct["ISTHMUS_KAFKA"])
         codes = processes.stop_all()
         died = [f"{one.name} died with code {one.code}: {one.tail}" for one in processes.deaths]
