@@ -77,7 +77,8 @@ def note_lost(
 ) -> None:
     """Note that changes before `position` may have been left out of the log, and why.
 
-    An open doubt of the same reason moves on to the position: one doubt is enough.
+    An open doubt of the same reason moves on to the position: one doubt is enough. At one place
+    of the log it has all the reasons that are known.
     """
     epoch, lsn = position
     moved = connection.execute(
@@ -90,8 +91,10 @@ def note_lost(
     connection.execute(
         "insert into hub.doubt (module, epoch, lsn, txid, source_offset, reason)"
         " values (%s, %s, %s, 0, %s, %s) on conflict (module, source_offset, epoch)"
-        " do update set lsn = greatest(hub.doubt.lsn, excluded.lsn), reason = excluded.reason,"
-        " refuted_at = null",
+        " do update set lsn = greatest(hub.doubt.lsn, excluded.lsn), refuted_at = null,"
+        " reason = case when hub.doubt.refuted_at is not null then excluded.reason"
+        " when position(excluded.reason in coalesce(hub.doubt.reason, '')) > 0"
+        " then hub.doubt.reason else concat_ws('; ', hub.doubt.reason, excluded.reason) end",
         (module, epoch, lsn, offset, reason),
     )
 

@@ -82,7 +82,7 @@ def check_found(cared: CaredSite, words: str, kind: str = BACK) -> None:
         assert words in text
         assert f"snapshot --again {module}" in text
         cared.wait_for_state("STOPPED", module)
-        cared.wait(lambda one=module: kind in cared.doubts(one), "the doubt")  # type: ignore[misc]
+        cared.wait(lambda one=module: kind in " ".join(cared.doubts(one)), "the doubt")  # type: ignore[misc]
 
 
 def pass_position(server: LegacyServer, position: object) -> bool:
