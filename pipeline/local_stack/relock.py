@@ -26,6 +26,7 @@ from pipeline.local_stack.artifacts import (
 from pipeline.local_stack.download import artifact_cache, fetch_unverified, repositories
 
 KAFKA_VERSION = "4.2.0"
+"""4.3.0 to 4.4.0 can skip the markers of transactions: docs/adr/0009."""
 ROOTS = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
     f"org.apache.kafka:connect-runtime:{KAFKA_VERSION}",
