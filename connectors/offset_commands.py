@@ -26,6 +26,7 @@ from connectors.offset_change import (
     load_offsets,
 )
 from connectors.plan import Effect, Severity
+from connectors.site_lock import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +55,7 @@ def export(target: Target, module: str, file: str) -> int:
 def reset(target: Target, module: str, *, yes: bool, ask: Callable[[str], bool] | None) -> int:
     """Forget a connector's offsets, once it was said what that means and confirmed."""
     name = target.declared_connector(module)
-    with open_sources(target, _say) as sources:
+    with hold(target), open_sources(target, _say) as sources:
         if sources.binlog is not None:
             effects = describe_binlog_reset(module)
         else:
@@ -72,7 +73,7 @@ def set_offsets(
     """Give a connector the offsets of a file, once it was said what that means and confirmed."""
     name = target.declared_connector(module)
     entries = load_offsets(file, name)
-    with open_sources(target, _say) as sources:
+    with hold(target), open_sources(target, _say) as sources:
         refuse_unless_stopped(sources, name, module)
         if sources.binlog is not None:
             binlog, present = read_binlog(sources.binlog), sources.connect.read_offsets(name)

@@ -36,7 +36,7 @@ def hold(target: Target) -> Iterator[None]:
         except BlockingIOError as error:
             raise Configuration(
                 f"the connectors of {target.site} are being changed by another process (`apply`, "
-                "`snapshot --again`, `delete --destroy-slot` or `care --heal`): wait until it has "
-                "ended"
+                "`snapshot --again`, `offsets set | reset`, `delete --destroy-slot` or `care "
+                "--heal`): wait until it has ended"
             ) from error
         yield
