@@ -33,6 +33,10 @@ class MariaDBServer:
         self._programs = programs
         self._child = Child("mariadbd", folder)
         self._data = data = folder / "data"
+        # a server that starts deletes the temporary tables that it finds, those of others too
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        self._environment = {**programs.environment, "TMPDIR": str(temporary)}
         own = ["--user=root"] if os.geteuid() == 0 else []
         self._install(data, own)
         users = folder / "users.sql"
@@ -50,7 +54,7 @@ class MariaDBServer:
             *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"),
             "--max-allowed-packet=64M",
         )
-        self._program = Program(self._child, command, programs.environment)
+        self._program = Program(self._child, command, self._environment)
         self._guard = start_guarded(self._program)
         try:
             wait_until_ready(self._child, self._answers, seconds_max=READY_SECONDS_MAX)
@@ -115,7 +119,7 @@ class MariaDBServer:
                 *("--auth-root-authentication-method=normal", "--skip-test-db"),
                 "--skip-name-resolve",
             ],
-            env=self._programs.environment,
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=SECONDS_MAX,
