@@ -11,7 +11,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # the longest files first: a worker that takes one last would work alone
 OTHERS := $(filter-out %/__pycache__ %/kit %/unit %/soak %/simulation,$(patsubst %/,%,$(wildcard tests/*/)))
-ON_SERVERS = $(BIN)/python -m pytest tests/simulation $(OTHERS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# the seeds' runs take every core, before
+SEEDS := tests/simulation/test_seeds.py
+ON_SERVERS = $(BIN)/python -m pytest tests/simulation $(OTHERS) --ignore=$(SEEDS) \
+  -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-long unit lint up down bench soak lock clean
@@ -44,7 +47,7 @@ unit: venv
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
 
 test: venv
-	$(BIN)/python -m pytest tests/unit -q
+	$(BIN)/python -m pytest tests/unit $(SEEDS) -q --durations=1
 	$(ON_SERVERS) -m "not soak and not long" $(PYTEST_ARGS)
 
 test-long: venv
