@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10
 
 # FOR TABLES IN SCHEMA (15) has no rows in pg_publication_rel, and a server before 15 no filters:
-# as JSON these may be absent. Partitions nobody has named. From the catalogue alone: the view
-# pg_publication_tables opens every table, and waits where one is locked.
+# as JSON these may be absent. The tables as they were named, without their partitions. The view
+# pg_publication_tables is not asked: it opens every table, and waits where one is locked.
 _PUBLICATIONS = """
 with listed as (
     select r.prpubid as publication, n.nspname, c.relname,
