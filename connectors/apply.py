@@ -23,7 +23,6 @@ from connectors.target import Target, desired_state, resolve_target
 from connectors.waiting import (
     RUNNING_TIMEOUT_S,
     describe_states,
-    first_trace_line,
     has_failed,
     refuse_failed,
     wait_until_running,
@@ -41,7 +40,6 @@ __all__ = [
     "Servers",
     "apply_site",
     "describe_states",
-    "first_trace_line",
     "judge_site",
     "open_servers",
     "plan_site",

@@ -12,6 +12,7 @@ from connectors import database
 from connectors.apply import describe_states, refuse_failed
 from connectors.errors import Configuration, Unreachable
 from connectors.names import ModuleNames
+from connectors.waiting import Starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,12 +62,13 @@ def change_state(
     """Ask for `pause`, `resume` or `stop` and wait until connector and tasks are so."""
     client.change_state(name, state)
     wanted = STATES[state]
+    starts = Starts(client, name)
 
     def reached() -> bool:
         status = client.read_status(name)
         if status is None:
             return False
-        if state == "resume":
+        if state == "resume" and not starts.repeat_lost(status):
             refuse_failed(name, status)
         parts = [status["connector"], *status["tasks"]]
         return all(part["state"] == wanted for part in parts)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import Fatal, Unreachable
+from connectors.health.failures import first_line, lost_race
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,31 @@ if TYPE_CHECKING:
 RUNNING_TIMEOUT_S = 90.0
 STEADY_S = 1.5
 """A task that fails at once shows RUNNING first: it must stay so for this long."""
+RACES_MAX = 3
+"""So many starts in a row may be lost to a race of Debezium's own."""
 _POLL_S = 0.3
+
+
+class Starts:
+    """The starts of one connector: those that Debezium lost to a race of its own are repeated."""
+
+    def __init__(self, client: ConnectClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._lost: set[str] = set()
+
+    def repeat_lost(self, status: Mapping[str, Any]) -> bool:
+        """Tell whether the status is that of a lost start; a new one is answered with a restart.
+
+        False once RACES_MAX were lost: then it is a failure like any other.
+        """
+        lost = {_trace(state) for _, state in _parts(status) if lost_race(_trace(state))}
+        if not lost or (lost - self._lost and len(self._lost) >= RACES_MAX):
+            return False
+        if lost - self._lost:
+            self._lost |= lost
+            self._client.restart(self._name, only_failed=True)
+        return True
 
 
 def wait_until_running(
@@ -36,6 +61,7 @@ def wait_until_running(
     A failure that is the one of `before`, the status before anything was done, is not yet news;
     nor is it when a task that was started once more with the config before fails as it did then.
     """
+    starts = Starts(client, name)
     deadline = clock() + timeout_s
     running_since: float | None = None
     while clock() < deadline:
@@ -43,6 +69,7 @@ def wait_until_running(
         status = client.read_status(name)
         if status is not None:
             told = told and bool(status["tasks"])
+            told = told and not starts.repeat_lost(status)
             if (told or status["connector"]["state"] == "FAILED") and _is_news(status, before):
                 refuse_failed(name, status)
             if told and _runs(status):
@@ -65,14 +92,7 @@ def refuse_failed(name: str, status: Mapping[str, Any]) -> None:
     """Raise Fatal with the first line of the trace when the connector or a task has failed."""
     for part, state in _parts(status):
         if state["state"] == "FAILED":
-            raise Fatal(f"connector {name}: {part} has failed: {first_trace_line(state)}")
-
-
-def first_trace_line(state: Mapping[str, Any]) -> str:
-    """Give a trace's first line, with the innermost cause's; '' without a trace."""
-    lines = str(state.get("trace") or "").strip().splitlines()
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return " <- ".join([*lines[:1], *causes[-1:]])
+            raise Fatal(f"connector {name}: {part} has failed: {first_line(_trace(state))}")
 
 
 def describe_states(status: Mapping[str, Any] | None) -> str:
@@ -93,11 +113,15 @@ def has_failed(status: Mapping[str, Any]) -> bool:
     return any(state["state"] == "FAILED" for _, state in _parts(status))
 
 
+def _trace(state: Mapping[str, Any]) -> str:
+    return str(state.get("trace") or "")
+
+
 def _is_news(status: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
     """Tell whether a part fails that did not fail before with the same trace."""
     known = {} if before is None else dict(_parts(before))
     return any(
-        state["state"] == "FAILED" and state.get("trace") != known.get(part, {}).get("trace")
+        state["state"] == "FAILED" and _trace(state) != _trace(known.get(part, {}))
         for part, state in _parts(status)
     )
 

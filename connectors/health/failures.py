@@ -81,6 +81,17 @@ _HOPELESS = (
     ),
 )
 
+_LOST_RACE = (
+    # KafkaSchemaHistory looks at its topic's settings in a thread that ends the threads' pool, and
+    # asks once more: whether the pool has ended is looked at first, not at once
+    r"RejectedExecutionException: Task io\.debezium\.storage\.kafka\.history\.KafkaSchemaHistory",
+)
+
+
+def lost_race(trace: str) -> bool:
+    """Tell whether a start failed by a race within Debezium, before anything was read."""
+    return any(re.search(pattern, trace) for pattern in _LOST_RACE)
+
 
 def explain_hopeless(trace: str, module: str) -> str | None:
     """Say what to do about a failure that a restart can't mend; None where it may."""

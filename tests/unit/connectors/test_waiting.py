@@ -10,6 +10,7 @@ import pytest
 
 from connectors.apply import wait_until_running
 from connectors.errors import Fatal, Unreachable
+from connectors.waiting import RACES_MAX
 
 CONFIG = {"name": "a", "topic": "new"}
 RUNNING = {"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "RUNNING"}]}
@@ -27,6 +28,7 @@ class TickingConnect:
     def __init__(self, *statuses: Mapping[str, Any]) -> None:
         self.statuses: Iterator[Mapping[str, Any]] = chain(statuses, repeat(statuses[-1]))
         self.now_s = 0.0
+        self.restarts = 0
 
     def read_task_configs(self, name: str) -> list[dict[str, str]]:
         """Give the new config: the leader writes it before a worker starts the task with it."""
@@ -36,6 +38,11 @@ class TickingConnect:
         """Give the next status."""
         del name
         return next(self.statuses)
+
+    def restart(self, name: str, *, only_failed: bool) -> None:
+        """Count it: the next status is that of the new start."""
+        assert only_failed, name
+        self.restarts += 1
 
     def wait(self, before: Mapping[str, Any] | None = None) -> None:
         """Wait for this connector, five seconds at the most."""
@@ -78,3 +85,23 @@ def test_another_failure_is_told_at_once() -> None:
     with pytest.raises(Fatal, match="task 0 has failed: no such slot"):
         connect.wait(failed("no such slot"))
     assert connect.now_s >= 5
+
+
+def lost(start: int) -> dict[str, Any]:
+    """Give the status of a task that lost Debezium's race in this start."""
+    return failed(
+        "org.apache.kafka.connect.errors.ConnectException: An exception occurred\n"
+        "Caused by: java.util.concurrent.RejectedExecutionException: Task io.debezium.storage.kafka"
+        f".history.KafkaSchemaHistory$$Lambda/0x44@4e rejected from x@{start}[Terminated]"
+    )
+
+
+def test_a_start_that_lost_a_race_is_repeated() -> None:
+    """Once for each failure, however often its status is seen; and not for ever."""
+    connect = TickingConnect(lost(1), lost(1), lost(1), lost(2), RUNNING)
+    connect.wait()
+    assert connect.restarts == 2
+    connect = TickingConnect(*(lost(start) for start in range(RACES_MAX + 1)))
+    with pytest.raises(Fatal, match=r"task 0 has failed: .*ConnectException: .* <- .*Rejected"):
+        connect.wait()
+    assert connect.restarts == RACES_MAX
