@@ -48,6 +48,10 @@ class LegacyDatabase(Protocol):
         """Read about how many rows and bytes tables have, by their names."""
         ...
 
+    def read_key_names(self, schema: str, names: Iterable[str]) -> dict[str, str]:
+        """Read the names of the primary keys' constraints, by table; none of a table without."""
+        ...
+
     def split_key_ranges(self, table: Table, rows_max: int) -> list[KeyRange]:
         """Split a table into adjoining ranges of `rows_max` rows; the outer ones are open."""
         ...

@@ -20,7 +20,7 @@ from legacy_db.errors import Configuration
 from legacy_db.table_change import ChangeKind, TableChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _DIALECTS = {"postgresql": "postgres", "mariadb": "mysql", "mysql": "mysql"}
 _PARTITION = re.compile(
@@ -42,10 +42,14 @@ _STABLE = (exp.Cast, exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp
 """What a default may hold so that all rows before it have one value, which the catalogue tells."""
 
 
-def parse_ddl(text: str, engine: str, schema: str) -> list[TableChange]:
+def parse_ddl(
+    text: str, engine: str, schema: str, key_names: Mapping[str, str] | None = None
+) -> list[TableChange]:
     """Return what the statements change of the tables in `schema`.
 
-    Names are folded as the engine folds them. Configuration says which statement can't be read.
+    Names are folded as the engine folds them. `key_names` are those of the primary keys'
+    constraints by table; one that is not there has the name that PostgreSQL gives it.
+    Configuration says which statement can't be read.
     """
     dialect = _DIALECTS.get(engine)
     if dialect is None:
@@ -61,7 +65,7 @@ def parse_ddl(text: str, engine: str, schema: str) -> list[TableChange]:
     return [
         change
         for statement in statements
-        for place, change in _Reader(engine, dialect).read(statement)
+        for place, change in _Reader(engine, dialect, key_names or {}).read(statement)
         if place in ("", schema)
     ]
 
@@ -69,9 +73,10 @@ def parse_ddl(text: str, engine: str, schema: str) -> list[TableChange]:
 class _Reader:
     """Reads one statement; yields (schema as written, change)."""
 
-    def __init__(self, engine: str, dialect: str) -> None:
+    def __init__(self, engine: str, dialect: str, key_names: Mapping[str, str]) -> None:
         self._engine = engine
         self._dialect = dialect
+        self._key_names = key_names
 
     def read(self, statement: exp.Expr) -> Iterator[tuple[str, TableChange]]:
         if isinstance(statement, exp.Alter) and statement.args.get("kind") == "TABLE":
@@ -160,9 +165,9 @@ class _Reader:
             yield TableChange(ChangeKind.CHANGE_KEY, table, to="")
 
     def _drops_key(self, table: str, action: exp.Drop) -> bool:
-        """Tell a key's constraint by the name that PostgreSQL gives it; others change no key."""
-        names = (self._name(one) for one in action.args.get("tables") or [action.this])
-        return self._engine == "postgresql" and f"{table}_pkey" in names
+        """Tell the primary key's constraint by its name; others change no key."""
+        names = [self._name(one) for one in action.args.get("tables") or [action.this]]
+        return self._key_names.get(table, f"{table}_pkey") in names
 
     def _added(self, table: str, column: exp.ColumnDef) -> TableChange:
         kinds = [one.args.get("kind") for one in column.args.get("constraints") or ()]

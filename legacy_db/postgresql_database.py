@@ -37,6 +37,13 @@ select c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p')
 """
+_KEY_NAMES = """
+select c.relname, k.conname
+from pg_constraint k
+join pg_class c on c.oid = k.conrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = %s and c.relname = any(%s) and k.contype = 'p'
+"""
 
 
 class PostgreSQLDatabase:
@@ -85,6 +92,11 @@ class PostgreSQLDatabase:
         with _wrapped(), self._connection.cursor(row_factory=tuple_row) as cursor:
             cursor.execute(_SIZES, (schema, list(names)))
             return {name: (rows, size) for name, rows, size in cursor}
+
+    def read_key_names(self, schema: str, names: Iterable[str]) -> dict[str, str]:
+        """Read the names of the primary keys' constraints, by table; none of a table without."""
+        with _wrapped(), self._connection.cursor(row_factory=tuple_row) as cursor:
+            return dict(cursor.execute(_KEY_NAMES, (schema, list(names))))
 
     def split_key_ranges(self, table: Table, rows_max: int) -> list[KeyRange]:
         """Split a table into adjoining ranges of its key."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BARRIER_HOURS_MAX = 24
 """How long a barrier's row stays: nobody reads it, but whoever looks may want to see the last."""
 
+PRIMARY_KEY_NAME = "PRIMARY"
+
 
 class MariaDBDatabase:
     """Implements `LegacyDatabase`; a barrier is written into each of `barrier_tables`."""
@@ -54,6 +56,11 @@ class MariaDBDatabase:
     def read_sizes(self, schema: str, names: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Read about how many rows and bytes tables have, by their names."""
         return definition.read_sizes(self._connection, schema, names)
+
+    def read_key_names(self, schema: str, names: Iterable[str]) -> dict[str, str]:
+        """Name the primary keys' constraints, by table: all of them are called the same."""
+        tables = self.read_tables(schema, names)
+        return {name: PRIMARY_KEY_NAME for name, table in tables.items() if table.key}
 
     def split_key_ranges(self, table: Table, rows_max: int) -> list[KeyRange]:
         """Split a table into adjoining ranges of its key."""

@@ -53,7 +53,8 @@ def diff(
     if ddl is not None:
         from legacy_db.ddl import parse_ddl  # noqa: PLC0415 - its parser takes a while to load
 
-        changes = parse_ddl(ddl, settings.legacy.engine, settings.legacy.schema)
+        legacy = settings.legacy
+        changes = parse_ddl(ddl, legacy.engine, legacy.schema, definitions.key_names)
         check_columns(changes, definitions.tables)
     else:
         changes = _changes_since(settings, since or "", definitions.tables)

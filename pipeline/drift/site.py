@@ -36,10 +36,14 @@ SAMPLE_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The tables' definitions of now, and where they were read."""
+    """The tables' definitions of now, and where they were read.
+
+    `key_names` are those of the primary keys' constraints; the hub does not keep them.
+    """
 
     tables: Mapping[str, Table]
     origin: str
+    key_names: Mapping[str, str]
 
 
 def read_landscape(settings: Settings) -> tuple[Landscape, Definitions]:
@@ -74,7 +78,8 @@ def read_definitions(settings: Settings, captured: Mapping[str, Iterable[str]]) 
     try:
         with closing(open_legacy_database(legacy.engine, legacy.url)) as database:
             tables = database.read_tables(legacy.schema, names, load_declared_keys(settings))
-            return Definitions(tables, "the legacy database")
+            key_names = database.read_key_names(legacy.schema, names)
+            return Definitions(tables, "the legacy database", key_names)
     except Unreachable:
         with open_connection(settings.hub_url, "contracts diff") as hub:
             kept = {
@@ -84,7 +89,7 @@ def read_definitions(settings: Settings, captured: Mapping[str, Iterable[str]]) 
             }
         if not set(names) <= set(kept):
             raise
-        return Definitions({name: kept[name] for name in names}, "the hub")
+        return Definitions({name: kept[name] for name in names}, "the hub", {})
 
 
 def read_versions(settings: Settings) -> list[DefinitionVersion]:

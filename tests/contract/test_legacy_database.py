@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -202,6 +203,20 @@ def test_sizes_are_told(legacy: Legacy) -> None:
     sizes = legacy.database.read_sizes(legacy.schema, ["part", "step", "absent"])
     assert sizes.keys() == {"part", "step"}
     assert all(rows >= 0 and size >= 0 for rows, size in sizes.values())
+
+
+def test_primary_keys_have_names(legacy: Legacy) -> None:
+    """PostgreSQL lets a constraint be named; MariaDB calls all of them the same."""
+    if legacy.engine == "postgresql":
+        legacy.execute("alter table part rename constraint part_pkey to code_of_part")
+        wanted, dropped = {"part": "code_of_part", "step": "step_pkey"}, "code_of_part"
+    else:
+        wanted, dropped = {"part": "PRIMARY", "step": "PRIMARY"}, "`PRIMARY`"
+    read = partial(legacy.database.read_key_names, legacy.schema, ["part", "step", "note"])
+    assert read() == wanted
+    legacy.execute(f"alter table part drop constraint {dropped}")
+    assert legacy.table("part").key == ()
+    assert read() == {"step": wanted["step"]}
 
 
 def test_a_barrier_is_a_row_of_each_barrier_table(mariadb_url: str) -> None:

@@ -84,6 +84,18 @@ def test_postgresql_statements(statement: str, changes: list[TableChange]) -> No
     assert parse_ddl(statement, "postgresql", "retail") == changes
 
 
+def test_a_primary_key_of_another_name_is_known() -> None:
+    """The catalogue tells what it is called; a constraint of the usual name is then another one."""
+    statement = "alter table t drop constraint T_key; alter table t drop constraint t_pkey"
+    assert parse_ddl(statement, "postgresql", "retail", {"t": "t_key"}) == [
+        TableChange(ChangeKind.CHANGE_KEY, "t", to="")
+    ]
+    statement = "alter table t drop constraint `PRIMARY`"
+    assert parse_ddl(statement, "mariadb", "shop", {"t": "PRIMARY"}) == [
+        TableChange(ChangeKind.CHANGE_KEY, "t", to="")
+    ]
+
+
 def test_mariadb_statements() -> None:
     """MODIFY and CHANGE tell a column again, with MariaDB's own types and names."""
     statement = "alter table T change a b bigint unsigned, modify c varchar(20), add d int after a"
