@@ -1,4 +1,4 @@
-"""The options of Kafka's own clients and topics, as Kafka 4.3.1 itself prints them.
+"""The options of Kafka's own clients and topics, as Kafka 4.2.0 and 4.3.1 themselves print them.
 
 Connect and Debezium take them behind a prefix (`producer.override.`) and tell nobody whether the
 rest of the name is one of them. To renew a list: run the class's main, it prints its options; a
