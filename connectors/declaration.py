@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DAY_MS = 24 * 60 * 60 * 1000
 
+_SECRET = re.compile(r"\$\{env:(\w+)\}")
 _MODULE = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 _TEXT_KEYS = ("module", "engine", "host", "database", "user")
@@ -143,9 +144,16 @@ def find_file(folder: Path, module: str) -> Path:
 
 def known_engines(folder: Path) -> tuple[str, ...]:
     """Name the engines that the files in `folder` declare; () where there are no files yet."""
-    paths = _list_files(folder) if folder.is_dir() and any(folder.glob("*.y*ml")) else []
-    named = {str(read_mapping(path).get("engine")) for path in paths}
+    named = {str(read_mapping(path).get("engine")) for path in _list_files_if_any(folder)}
     return tuple(engine for engine in ENGINES if engine in named)
+
+
+def known_secrets(folder: Path) -> tuple[str, ...]:
+    """Name the variables of Connect's environment that the files in `folder` refer to."""
+    named: set[str] = set()
+    for path in _list_files_if_any(folder):
+        named.update(_SECRET.findall(str(read_mapping(path))))
+    return tuple(sorted(named))
 
 
 def parse_declaration(
@@ -232,6 +240,10 @@ def _refuse_contradictions(path: Path, engine: Engine, declaration: Declaration)
         refuse_keys_of_others(declaration)
     except Configuration as error:
         raise Configuration(f"{path}: {error}") from error
+
+
+def _list_files_if_any(folder: Path) -> list[Path]:
+    return _list_files(folder) if folder.is_dir() and any(folder.glob("*.y*ml")) else []
 
 
 def _list_files(folder: Path) -> list[Path]:

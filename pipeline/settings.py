@@ -1,4 +1,7 @@
-"""The site's settings: `isthmus.toml`, `${VAR}` filled from the environment or the local stack.
+"""The site's settings: `isthmus.toml`, with `${VAR}` filled from the site's variables.
+
+A variable is taken from the environment, else from the file `site.env` beside `isthmus.toml`, else
+from the local stack that was started there.
 
 Enters: a folder. Leaves: a frozen `Settings`; every mistake is a Configuration error that names
 file and key. This is the only module that reads the environment.
@@ -20,11 +23,13 @@ from legacy_db.engine_names import ENGINES
 from pipeline.errors import Configuration
 
 SITE_FILE = "isthmus.toml"
+VARIABLES_FILE = "site.env"
 STATE_FOLDER = ".isthmus"
 STACK_STATE_FILE = "stack.json"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 """Largest record that every part of the way accepts, unless the site says otherwise."""
 
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -110,9 +115,31 @@ def read_stack_variables(root: Path) -> dict[str, str]:
     return dict(document.get("variables", {}))
 
 
+def read_own_variables(root: Path) -> dict[str, str]:
+    """Read the variables that are not the local stack's: `site.env`, the environment over it.
+
+    A line of `site.env` is NAME=VALUE, the value as it stands; empty ones and `#` are left out.
+    """
+    path = root / VARIABLES_FILE
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        lines = []
+    except (OSError, UnicodeDecodeError) as error:
+        raise Configuration(f"can't read {path}: {error}") from error
+    variables: dict[str, str] = {}
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if line and not line.startswith("#"):
+            match = _ASSIGNMENT.fullmatch(line)
+            if match is None:
+                raise Configuration(f"{path}, line {number}: must be NAME=VALUE")
+            variables[match["name"]] = match["value"]
+    return {**variables, **os.environ}
+
+
 def read_variables(root: Path) -> dict[str, str]:
-    """Read what `${VAR}` may refer to: the local stack's variables, the environment over them."""
-    return {**read_stack_variables(root), **os.environ}
+    """Read what `${VAR}` may refer to: the local stack's variables, the site's own over them."""
+    return {**read_stack_variables(root), **read_own_variables(root)}
 
 
 def read_connectors_folder(site: Path) -> Path:

@@ -22,6 +22,7 @@ NOT_THERE = 3
 UNDECIDED = 4
 
 COMMANDS = {
+    "init": "init",
     "up": "stack",
     "down": "stack",
     "status": "stack",

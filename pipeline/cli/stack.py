@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from connectors.declaration import known_engines
+from connectors.declaration import known_engines, known_secrets
 from pipeline.cli.options import JsonOption, SiteOption
 from pipeline.errors import Configuration
 from pipeline.local_stack.progress import ConsoleProgress
 from pipeline.local_stack.stack import LocalStack, ServiceStatus
-from pipeline.settings import SITE_FILE, read_connectors_folder
+from pipeline.settings import SITE_FILE, read_connectors_folder, read_own_variables
 
 
 def _open_stack(site: Path) -> LocalStack:
@@ -40,12 +40,19 @@ def up(
 ) -> None:
     """Start the local stack: Kafka, Connect, registry and PostgreSQL; what runs is left alone.
 
-    Connect has Debezium's connectors of the engines that the site's declarations name.
+    Connect has Debezium's connectors of the engines that the site's declarations name, and in its
+    environment what they refer to, where the environment or site.env has it.
     """
     console = Console(stderr=True)
     stack = _open_stack(site)
-    engines = [*known_engines(read_connectors_folder(site)), *(engine or [])]
-    stack.up(fresh=fresh, engines=engines, progress=ConsoleProgress(console))
+    declared = read_connectors_folder(site)
+    variables = read_own_variables(stack.site)
+    stack.up(
+        fresh=fresh,
+        engines=[*known_engines(declared), *(engine or [])],
+        secrets={one: variables[one] for one in known_secrets(declared) if one in variables},
+        progress=ConsoleProgress(console),
+    )
     console.print(f"the local stack is up; its addresses are in {stack.state_file}")
 
 

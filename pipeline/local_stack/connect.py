@@ -1,7 +1,7 @@
 """Kafka Connect: one distributed worker with exactly-once sources and Debezium's plugins.
 
 Enters: the child, ports, the class path and the unpacked plugins. Leaves: the Program. The capture
-role's password is in its environment, where connector configs name it `${env:...}`.
+role's password and the site's other secrets are in its environment: configs say `${env:...}`.
 """
 
 from __future__ import annotations

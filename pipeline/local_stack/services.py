@@ -81,7 +81,7 @@ def build_program(
         bundles.plugin_folders,
         port=ports["connect"],
         kafka_port=ports["kafka"],
-        secrets={"ISTHMUS_CAPTURE_PASSWORD": state.passwords[CAPTURE_ROLE]},
+        secrets={"ISTHMUS_CAPTURE_PASSWORD": state.passwords[CAPTURE_ROLE], **state.secrets},
     )
 
 

@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,12 +71,14 @@ class LocalStack:
         fresh: bool = False,
         only: Sequence[str] = SERVICES,
         engines: Sequence[str] = (),
+        secrets: Mapping[str, str] | None = None,
         progress: StackProgress | None = None,
     ) -> dict[str, str]:
         """Start what does not run and return the variables; with `fresh`, wipe the data first.
 
         Connect has the connectors of `engines`, of those that were asked for before, and
-        PostgreSQL's; a running one that lacks one is started again.
+        PostgreSQL's, and the `secrets` that were given, now or before; a running one that lacks
+        any is started again.
 
         Raises Unreachable with the last lines of the log of a service that fails.
         """
@@ -84,7 +86,7 @@ class LocalStack:
             if fresh:
                 self._wipe()
             state = self._settle_ports(read_state(self.state_file) or make_state())
-            state = self._add_engines(state, engines)
+            state = self._add_secrets(self._add_engines(state, engines), secrets or {})
             write_state(self.state_file, state)
             self._bring_up(only, state, progress or Silence())
             return build_variables(state)
@@ -173,6 +175,13 @@ class LocalStack:
         if added:
             self.stop("connect")
         return replace(state, engines=(*state.engines, *added))
+
+    def _add_secrets(self, state: StackState, secrets: Mapping[str, str]) -> StackState:
+        """Remember what Connect is to have in its environment."""
+        given = {**state.secrets, **secrets}
+        if given != state.secrets:
+            self.stop("connect")
+        return replace(state, secrets=given)
 
     def _bring_up(self, names: Sequence[str], state: StackState, progress: StackProgress) -> None:
         """Start or check the services side by side; the first failure ends the others' waiting."""

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import Configuration
@@ -33,11 +33,15 @@ ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """Ports by name, passwords by role, and the engines whose connectors Connect has."""
+    """Ports by name, passwords by role, and the engines whose connectors Connect has.
+
+    `secrets` are in Connect's environment, for legacy databases that are not the stack's own.
+    """
 
     ports: Mapping[str, int]
     passwords: Mapping[str, str]
     engines: tuple[str, ...] = DEFAULT_ENGINES
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_state() -> StackState:
@@ -53,7 +57,8 @@ def read_state(path: Path) -> StackState | None:
     try:
         document = json.loads(path.read_text())
         engines = tuple(document.get("engines", DEFAULT_ENGINES))
-        state = StackState(dict(document["ports"]), dict(document["passwords"]), engines)
+        given = dict(document.get("secrets", {}))
+        state = StackState(dict(document["ports"]), dict(document["passwords"]), engines, given)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -76,6 +81,7 @@ def write_state(path: Path, state: StackState) -> None:
         "ports": dict(state.ports),
         "passwords": dict(state.passwords),
         "engines": list(state.engines),
+        "secrets": dict(state.secrets),
     }
     scratch = path.with_suffix(".new")
     scratch.unlink(missing_ok=True)

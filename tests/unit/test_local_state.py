@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_engines_are_kept(tmp_path: Path) -> None:
-    """The engines whose connectors Connect has are read back: a restarted one has them again."""
+def test_what_connect_was_given_is_kept(tmp_path: Path) -> None:
+    """Engines and secrets are read back: a Connect that starts again has them again."""
     path = tmp_path / "stack.json"
-    state = replace(make_state(), engines=("postgresql", "mariadb"))
+    state = replace(make_state(), engines=("postgresql", "mariadb"), secrets={"SHOP_PW": "x"})
     write_state(path, state)
     assert read_state(path) == state
 

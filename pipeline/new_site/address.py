@@ -1,0 +1,68 @@
+"""How Debezium reaches a legacy database whose URL is given.
+
+Enters: the URL by which our own programs reach it. Leaves: engine, host, port, database and role,
+and the connector's properties for an encrypted connection; Configuration for any other URL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from legacy_db.mariadb.connection import is_mariadb_url, parse_url
+from pipeline.errors import Configuration
+
+PORT = 5432
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A legacy database as a connector sees it; `config` are properties of the connection."""
+
+    engine: str
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str
+    config: tuple[tuple[str, str], ...] = ()
+
+
+def parse_address(url: str) -> Address:
+    """Take a URL apart: postgresql://user:password@host:port/database, or mysql:// for MariaDB."""
+    if is_mariadb_url(url):
+        parts = parse_url(url)
+        config = (("database.ssl.mode", "required"),) if "ssl_ca" in parts else ()
+        return Address(
+            "mariadb",
+            parts["host"],
+            parts["port"],
+            parts["database"],
+            parts["user"],
+            parts["password"],
+            config,
+        )
+    try:
+        given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except psycopg.Error as error:
+        raise Configuration(f"--legacy-url: {_EXPECTED}") from error
+    host = given.get("host", "")
+    if not url.startswith(("postgresql://", "postgres://")) or not host or host.startswith("/"):
+        raise Configuration(f"--legacy-url: {_EXPECTED}; Debezium reaches it by TCP alone")
+    if missing := [name for name in ("user", "dbname") if not given.get(name)]:
+        raise Configuration(f"--legacy-url: {_EXPECTED}; {' and '.join(missing)} is missing")
+    config = (("database.sslmode", given["sslmode"]),) if "sslmode" in given else ()
+    return Address(
+        "postgresql",
+        host,
+        int(given.get("port", PORT)),
+        given["dbname"],
+        given["user"],
+        given.get("password", ""),
+        config,
+    )
+
+
+_EXPECTED = "must be postgresql://user:password@host:port/database, or mysql:// for MariaDB"
