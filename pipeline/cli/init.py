@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +27,15 @@ from pipeline.new_site.writer import NewSite, check_names, write_site
 
 REGIONS = ("eu", "us")
 """Those whose stores the local stack has."""
+_NEXT = (
+    ("up", "# or name servers of your own in site.env"),
+    ("connectors preflight", "# what would fail or hurt, and the SQL that mends it"),
+    ("connectors apply", ""),
+    ("contracts register", ""),
+    ("run", "# and, beside it:"),
+    ("reconcile", ""),
+)
+_WORDS_WIDTH = max(len(words) for words, _ in _NEXT) + 4
 
 
 def init(
@@ -105,13 +116,13 @@ def _tell(
     for name, why in sorted(left_out.items()):
         console.print(f"left out: {name}: {why}", markup=False)
     console.print("next, in that folder, which holds the password in site.env:", markup=False)
-    place = shlex.quote(str(folder))
-    typer.echo(
-        f"cd {place}\n"
-        "isthmus up                      # or name servers of your own in site.env\n"
-        "isthmus connectors preflight    # what would fail or hurt, and the SQL that mends it\n"
-        "isthmus connectors apply\n"
-        "isthmus contracts register\n"
-        "isthmus run                     # and, beside it:\n"
-        "isthmus reconcile"
-    )
+    typer.echo(f"cd {shlex.quote(str(folder))}")
+    for words, why in _NEXT:
+        typer.echo(f"{_program()} {words:<{_WORDS_WIDTH}}{why}".rstrip())
+
+
+def _program() -> str:
+    """Name the program as the person who called it could from another folder."""
+    if shutil.which("isthmus") is not None:
+        return "isthmus"
+    return shlex.quote(str(Path(sys.argv[0]).absolute()))
