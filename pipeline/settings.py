@@ -122,14 +122,14 @@ def read_own_variables(root: Path) -> dict[str, str]:
     """
     path = root / VARIABLES_FILE
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
         raise Configuration(f"can't read {path}: {error}") from error
     variables: dict[str, str] = {}
-    for number, line in enumerate(map(str.strip, lines), 1):
-        if line and not line.startswith("#"):
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#"):
             match = _ASSIGNMENT.fullmatch(line)
             if match is None:
                 raise Configuration(f"{path}, line {number}: must be NAME=VALUE")

@@ -57,7 +57,12 @@ def parse_url(url: str) -> dict[str, Any]:
     """
     parts = urlsplit(url)
     database = unquote(parts.path.removeprefix("/"))
-    if parts.scheme not in SCHEMES or not parts.hostname or not parts.username or not database:
+    try:
+        port = parts.port or PORT
+    except ValueError:
+        port = 0
+    user = unquote(parts.username or "")
+    if parts.scheme not in SCHEMES or not all((parts.hostname, user, database, port)):
         raise Configuration(
             "the legacy database's URL must be mysql://user:password@host:port/database"
         )
@@ -70,8 +75,8 @@ def parse_url(url: str) -> dict[str, Any]:
         )
     return {
         "host": parts.hostname,
-        "port": parts.port or PORT,
-        "user": unquote(parts.username),
+        "port": port,
+        "user": user,
         "password": unquote(parts.password or ""),
         "database": database,
         **options,

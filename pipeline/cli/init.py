@@ -67,7 +67,7 @@ def init(
     ] = None,
 ) -> None:
     """Make a site over your own database: declarations, identity adapters, contracts, stores."""
-    target = folder.absolute()
+    target = folder.resolve()
     site = name or re.sub(r"[^a-z0-9_-]", "-", target.name.lower())
     regions = tuple(region or REGIONS)
     check_names(target, site, regions)

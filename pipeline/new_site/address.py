@@ -32,6 +32,18 @@ class Address:
 
 def parse_address(url: str) -> Address:
     """Take a URL apart: postgresql://user:password@host:port/database, or mysql:// for MariaDB."""
+    address = _take_apart(url)
+    if {",", ":"} & set(address.host):
+        raise Configuration(
+            f"--legacy-url: the host {address.host} must be one name, or an IPv4 address: Debezium "
+            "puts it before the port"
+        )
+    if any(ord(character) < ord(" ") for character in url + address.password):
+        raise Configuration("--legacy-url: holds a control character, which site.env can't")
+    return address
+
+
+def _take_apart(url: str) -> Address:
     if is_mariadb_url(url):
         parts = parse_url(url)
         config = (("database.ssl.mode", "required"),) if "ssl_ca" in parts else ()
@@ -46,18 +58,20 @@ def parse_address(url: str) -> Address:
         )
     try:
         given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    except psycopg.Error as error:
+        port = int(given.get("port", PORT))
+    except (psycopg.Error, ValueError) as error:
         raise Configuration(f"--legacy-url: {_EXPECTED}") from error
-    host = given.get("host", "")
-    if not url.startswith(("postgresql://", "postgres://")) or not host or host.startswith("/"):
+    if not url.startswith(("postgresql://", "postgres://")) or given.get("host", "").startswith(
+        "/"
+    ):
         raise Configuration(f"--legacy-url: {_EXPECTED}; Debezium reaches it by TCP alone")
-    if missing := [name for name in ("user", "dbname") if not given.get(name)]:
-        raise Configuration(f"--legacy-url: {_EXPECTED}; {' and '.join(missing)} is missing")
+    if missing := [name for name in ("user", "host", "dbname") if not given.get(name)]:
+        raise Configuration(f"--legacy-url: {_EXPECTED}; {', '.join(missing)} is missing")
     config = (("database.sslmode", given["sslmode"]),) if "sslmode" in given else ()
     return Address(
         "postgresql",
-        host,
-        int(given.get("port", PORT)),
+        given["host"],
+        port,
         given["dbname"],
         given["user"],
         given.get("password", ""),

@@ -132,15 +132,18 @@ def check_names(folder: Path, name: str, regions: tuple[str, ...]) -> None:
 
 def write_site(folder: Path, site: NewSite) -> None:
     """Write the site into `folder`; Configuration when a table can't be told by the adapters."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _write_files(scratch, site)
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _write_files(scratch, site)
+            folder.mkdir(exist_ok=True)  # not replaced where it is there: somebody stands in it
+            for path in sorted(scratch.iterdir(), key=lambda one: one.name == SITE_FILE):
+                path.rename(folder / path.name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise Configuration(f"can't write the site into {folder}: {error}") from error
 
 
 def _write_files(folder: Path, site: NewSite) -> None:

@@ -74,6 +74,19 @@ def test_nothing_is_left_of_a_site_that_cannot_be(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_empty_folder_stays_the_same_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands in it sees the site; where nothing can be written, one message says so."""
+    monkeypatch.chdir(tmp_path)
+    write_site(tmp_path, make_site("shop", make_table("orders")))
+    assert sorted(one.name for one in Path().iterdir()) == [
+        *(".gitignore", "connectors", "isthmus.toml", "shop_site", "site.env"),
+    ]
+    with pytest.raises(Configuration, match=r"can.t write the site into .*isthmus\.toml"):
+        write_site(tmp_path / "isthmus.toml" / "shop", make_site("shop", make_table("orders")))
+
+
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     """So is a file; an empty folder will do."""
     check_names(tmp_path, "shop", ("eu",))
@@ -106,8 +119,15 @@ def test_addresses() -> None:
     for url, words in (
         ("oracle://u:p@h/d", "must be postgresql://"),
         ("host=h user=u dbname=d", "TCP alone"),
-        ("postgresql:///d", "TCP alone"),
+        ("postgresql://u@%2Frun/d", "TCP alone"),
+        ("postgresql:///d", "user, host is missing"),
         ("postgresql://h/d", "user is missing"),
+        ("postgresql://u@h:x/d", "must be postgresql://"),
+        ("postgresql://u@h:1,i:2/d", "must be postgresql://"),
+        ("postgresql://u@h,i/d", "must be postgresql://"),
+        ("postgresql://u@[::1]/d", "must be one name"),
+        ("postgresql://u:a%0Ab@h/d", "control character"),
+        ("mysql://u:p@h:x/d", "must be mysql://"),
         ("postgresql://u:p@h", "dbname is missing"),
         ("mysql://u:p@h", "must be mysql://"),
     ):
@@ -155,9 +175,9 @@ def test_variables_of_a_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The environment goes before the file; a line that is none is told by its number."""
     monkeypatch.setenv("ISTHMUS_B", "environment")
     path = tmp_path / "site.env"
-    path.write_text("# one\n\nISTHMUS_A=x=y #z\nISTHMUS_B=file\n")
+    path.write_text("# one\n\nISTHMUS_A=x=y #z \nISTHMUS_B=file\n")
     variables = read_own_variables(tmp_path)
-    assert (variables["ISTHMUS_A"], variables["ISTHMUS_B"]) == ("x=y #z", "environment")
+    assert (variables["ISTHMUS_A"], variables["ISTHMUS_B"]) == ("x=y #z ", "environment")
     path.write_text("ISTHMUS_A=1\nexport it\n")
     with pytest.raises(Configuration, match=r"site\.env, line 2: must be NAME=VALUE"):
         read_own_variables(tmp_path)
