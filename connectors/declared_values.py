@@ -147,8 +147,8 @@ class Values:
             variable = match.group(1)
             if variable not in self._variables:
                 raise Configuration(
-                    f"{self._path}: {key}: ${{{variable}}} is neither in the environment nor given "
-                    "by a local stack: set it, or run `isthmus up`"
+                    f"{self._path}: {key}: ${{{variable}}} is neither in the environment nor in "
+                    "site.env nor given by a local stack: set it, or run `isthmus up`"
                 )
             return self._variables[variable]
 

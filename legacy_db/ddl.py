@@ -35,6 +35,8 @@ _SHAPELESS = re.compile(
     re.IGNORECASE,
 )
 """Statements that sqlglot does not take apart and that change no row's shape."""
+_MARIADB_KEY = "PRIMARY"
+"""What MariaDB and MySQL call the constraint of every primary key, in any case of its letters."""
 _MORE = re.compile(r",\s*(add|alter|change|drop|modify|rename)\b", re.IGNORECASE)
 """A further action behind one of these: nobody has read it."""
 
@@ -48,7 +50,7 @@ def parse_ddl(
     """Return what the statements change of the tables in `schema`.
 
     Names are folded as the engine folds them. `key_names` are those of the primary keys'
-    constraints by table; one that is not there has the name that PostgreSQL gives it.
+    constraints by table; one that is not there has the name that the engine gives it.
     Configuration says which statement can't be read.
     """
     dialect = _DIALECTS.get(engine)
@@ -167,6 +169,8 @@ class _Reader:
     def _drops_key(self, table: str, action: exp.Drop) -> bool:
         """Tell the primary key's constraint by its name; others change no key."""
         names = [self._name(one) for one in action.args.get("tables") or [action.this]]
+        if self._engine != "postgresql":
+            return _MARIADB_KEY in (name.upper() for name in names)
         return self._key_names.get(table, f"{table}_pkey") in names
 
     def _added(self, table: str, column: exp.ColumnDef) -> TableChange:

@@ -290,7 +290,8 @@ class _Reader:
             if variable not in self._variables:
                 raise Configuration(
                     f"{self._path}: {where} needs ${{{variable}}}, which is neither in the "
-                    "environment nor given by a local stack: set it, or run `isthmus up`"
+                    f"environment nor in {VARIABLES_FILE} nor given by a local stack: set it, or "
+                    "run `isthmus up`"
                 )
             return self._variables[variable]
 

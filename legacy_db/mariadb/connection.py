@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 SCHEMES = ("mysql", "mariadb")
 PORT = 3306
+_EXPECTED = (
+    "the legacy database's URL must be mysql://user:password@host:port/database, with what has a "
+    "meaning in URLs as %XX"
+)
 CONNECT_SECONDS_MAX = 10
 READ_SECONDS_MAX = 600
 """Of one statement: a chunk of a table whose key no index serves takes its time."""
@@ -55,17 +59,15 @@ def parse_url(url: str) -> dict[str, Any]:
 
     `?ssl_ca=FILE` asks for encryption, and for a server with a certificate of that authority.
     """
-    parts = urlsplit(url)
-    database = unquote(parts.path.removeprefix("/"))
     try:
+        parts = urlsplit(url)
         port = parts.port or PORT
-    except ValueError:
-        port = 0
+    except ValueError:  # its message would show the password
+        raise Configuration(_EXPECTED) from None
+    database = unquote(parts.path.removeprefix("/"))
     user = unquote(parts.username or "")
-    if parts.scheme not in SCHEMES or not all((parts.hostname, user, database, port)):
-        raise Configuration(
-            "the legacy database's URL must be mysql://user:password@host:port/database"
-        )
+    if parts.scheme not in SCHEMES or not all((parts.hostname, user, database)):
+        raise Configuration(_EXPECTED)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     unknown = options.keys() - {"ssl_ca"}
     if unknown:
@@ -85,7 +87,7 @@ def parse_url(url: str) -> dict[str, Any]:
 
 def is_mariadb_url(url: str) -> bool:
     """Tell whether the URL's scheme is MariaDB's or MySQL's."""
-    return urlsplit(url).scheme in SCHEMES
+    return url.partition("://")[0].lower() in SCHEMES
 
 
 class MariaDBConnection:

@@ -17,6 +17,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from connectors.engines import ENGINES
+from connectors.names import ModuleNames
 from legacy_db.database import open_legacy_database
 from legacy_db.definition import Table
 from legacy_db.engine_names import BARRIER_TABLE
@@ -73,10 +75,13 @@ def init(
     check_names(target, site, regions)
     modules = parse_modules(module or (), site)
     address = parse_address(legacy_url)
+    for one in modules:
+        ENGINES[address.engine].check_names(ModuleNames(site, one))
     place = schema or ("public" if address.engine == "postgresql" else address.database)
     tables, left_out = _read_tables(address, legacy_url, place, modules)
     write_site(target, NewSite(site, legacy_url, address, place, tables, regions))
     _tell(folder, site, tables, left_out)
+    _warn(address, [one for one in regions if one not in REGIONS])
 
 
 def _read_tables(
@@ -119,6 +124,23 @@ def _tell(
     typer.echo(f"cd {shlex.quote(str(folder))}")
     for words, why in _NEXT:
         typer.echo(f"{_program()} {words:<{_WORDS_WIDTH}}{why}".rstrip())
+
+
+def _warn(address: Address, regions: list[str]) -> None:
+    """Say what is still missing."""
+    warnings = [
+        f"site.env needs ISTHMUS_STORE_{one.upper()}_URL: the local stack has no store of that name"
+        for one in regions
+    ]
+    if not address.password:
+        warnings.append("site.env needs ISTHMUS_CAPTURE_PASSWORD: the URL has no password")
+    if address.left_out:
+        names = ", ".join(address.left_out)
+        warnings.append(
+            f"Debezium is not told {names} of the URL: see `config` in the declarations"
+        )
+    for one in warnings:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"warning: {one}", markup=False)
 
 
 def _program() -> str:

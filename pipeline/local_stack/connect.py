@@ -28,9 +28,10 @@ JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 
 
 def build_worker_properties(
-    *, port: int, kafka_port: int, plugin_folders: Iterable[Path]
+    *, port: int, kafka_port: int, plugin_folders: Iterable[Path], secrets: Iterable[str] = ()
 ) -> dict[str, str | int]:
-    """Build the worker's configuration."""
+    """Build the worker's configuration; connector configs may refer to `secrets` by name."""
+    others = sorted(name for name in secrets if not name.startswith("ISTHMUS_"))
     return {
         "bootstrap.servers": f"{HOST}:{kafka_port}",
         "group.id": "isthmus-connect",
@@ -56,7 +57,7 @@ def build_worker_properties(
         "connector.client.config.override.policy": "All",
         "config.providers": "env",
         "config.providers.env.class": ENVIRONMENT_PROVIDER,
-        "config.providers.env.param.allowlist.pattern": "ISTHMUS_.*",
+        "config.providers.env.param.allowlist.pattern": "|".join(["ISTHMUS_.*", *others]),
         "producer.max.request.size": RECORD_BYTES_MAX,
         "offset.flush.interval.ms": 1000,
         # what a task leaves open when it dies holds up every other connector's start for so long
@@ -81,7 +82,9 @@ def build_connect(
     config = folder / "worker.properties"
     write_properties(
         config,
-        build_worker_properties(port=port, kafka_port=kafka_port, plugin_folders=plugin_folders),
+        build_worker_properties(
+            port=port, kafka_port=kafka_port, plugin_folders=plugin_folders, secrets=secrets
+        ),
     )
     return Program(
         child=child,

@@ -19,7 +19,11 @@ PORT = 5432
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A legacy database as a connector sees it; `config` are properties of the connection."""
+    """A legacy database as a connector sees it.
+
+    `config` are the connector's properties of an encrypted connection; `left_out` names what the
+    URL says beyond that, and only our own programs follow.
+    """
 
     engine: str
     host: str
@@ -28,6 +32,7 @@ class Address:
     user: str
     password: str
     config: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def parse_address(url: str) -> Address:
@@ -38,7 +43,8 @@ def parse_address(url: str) -> Address:
             f"--legacy-url: the host {address.host} must be one name, or an IPv4 address: Debezium "
             "puts it before the port"
         )
-    if any(ord(character) < ord(" ") for character in url + address.password):
+    texts = (url, address.host, address.database, address.user, address.password)
+    if any(ord(character) < ord(" ") for text in texts for character in text):
         raise Configuration("--legacy-url: holds a control character, which site.env can't")
     return address
 
@@ -46,7 +52,7 @@ def parse_address(url: str) -> Address:
 def _take_apart(url: str) -> Address:
     if is_mariadb_url(url):
         parts = parse_url(url)
-        config = (("database.ssl.mode", "required"),) if "ssl_ca" in parts else ()
+        encrypted = "ssl_ca" in parts
         return Address(
             "mariadb",
             parts["host"],
@@ -54,7 +60,9 @@ def _take_apart(url: str) -> Address:
             parts["database"],
             parts["user"],
             parts["password"],
-            config,
+            # to verify, Debezium wants a store of Java's
+            (("database.ssl.mode", "trust"),) if encrypted else (),
+            ("ssl_ca",) if encrypted else (),
         )
     try:
         given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
@@ -67,7 +75,6 @@ def _take_apart(url: str) -> Address:
         raise Configuration(f"--legacy-url: {_EXPECTED}; Debezium reaches it by TCP alone")
     if missing := [name for name in ("user", "host", "dbname") if not given.get(name)]:
         raise Configuration(f"--legacy-url: {_EXPECTED}; {', '.join(missing)} is missing")
-    config = (("database.sslmode", given["sslmode"]),) if "sslmode" in given else ()
     return Address(
         "postgresql",
         given["host"],
@@ -75,8 +82,11 @@ def _take_apart(url: str) -> Address:
         given["dbname"],
         given["user"],
         given.get("password", ""),
-        config,
+        tuple((f"database.{name}", given[name]) for name in _ENCRYPTION if name in given),
+        tuple(sorted(given.keys() - {*_ENCRYPTION, *_PLACE})),
     )
 
 
+_PLACE = ("host", "port", "dbname", "user", "password")
+_ENCRYPTION = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _EXPECTED = "must be postgresql://user:password@host:port/database, or mysql:// for MariaDB"

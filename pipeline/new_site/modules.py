@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from connectors.declared_values import NAME
 from legacy_db.definition import Table
+from legacy_db.supported_types import find_unsupported
 from pipeline.errors import Configuration
 
 _MODULE = re.compile(r"[a-z][a-z0-9_]{0,29}")
@@ -67,7 +68,12 @@ def leave_out(tables: Iterable[Table]) -> dict[str, str]:
     reasons = {}
     for table in tables:
         if not NAME.fullmatch(table.name):
-            reasons[table.name] = "its name holds other characters than letters, digits, _, $ and #"
+            reasons[table.name] = (
+                "its name is not of letters, digits, _, $ and #, beginning with a letter or _"
+            )
+        elif refused := find_unsupported(table):
+            columns = ", ".join(f"{one.column} ({one.type})" for one in refused)
+            reasons[table.name] = f"it has columns that can't be mirrored: {columns}"
         elif not table.key:
             reasons[table.name] = "it has no primary key: see `keys` in docs/connectors.md"
     return reasons

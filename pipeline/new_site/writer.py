@@ -65,7 +65,7 @@ url = "$${ISTHMUS_STORE_${upper}_URL}"
 
 _DECLARATION = Template("""\
 # The change log of the module $module; $${VAR} is filled by Isthmus, $${env:VAR} by Connect.
-module: $module
+module: $quoted
 engine: $engine
 host: $${ISTHMUS_CAPTURE_HOST}
 port: $${ISTHMUS_CAPTURE_PORT}
@@ -118,32 +118,47 @@ def check_names(folder: Path, name: str, regions: tuple[str, ...]) -> None:
     """Refuse names that can't be, and a folder that holds something, before anything is read."""
     if not _NAME.fullmatch(name):
         raise Configuration(
-            f"--name {name!r}: must be lower-case letters, digits, - or _, at most 40, beginning "
-            "with a letter: it is the first part of topics', slots' and connectors' names"
+            f"the site's name {name!r} (--name, else the folder's) must be lower-case letters, "
+            "digits, - or _, at most 40, beginning with a letter: it is the first part of topics', "
+            "slots' and connectors' names"
         )
     for region in regions:
         if not _REGION.fullmatch(region):
             raise Configuration(f"--region {region!r}: must be lower-case letters, digits and _")
     if len(set(regions)) < len(regions):
         raise Configuration(f"--region: one stands twice: {', '.join(regions)}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise Configuration(f"can't look into {folder}: {error}") from error
+    if taken:
         raise Configuration(f"{folder} is there and not empty: name another folder")
 
 
 def write_site(folder: Path, site: NewSite) -> None:
     """Write the site into `folder`; Configuration when a table can't be told by the adapters."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            _write_files(scratch, site)
-            folder.mkdir(exist_ok=True)  # not replaced where it is there: somebody stands in it
-            for path in sorted(scratch.iterdir(), key=lambda one: one.name == SITE_FILE):
-                path.rename(folder / path.name)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            _write_whole(folder, site)
+        except BaseException:
+            if made:
+                folder.rmdir()
+            raise
     except OSError as error:
         raise Configuration(f"can't write the site into {folder}: {error}") from error
+
+
+def _write_whole(folder: Path, site: NewSite) -> None:
+    """Write all files aside, in the folder itself, then move them to their places."""
+    scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        _write_files(scratch, site)
+        for path in sorted(scratch.iterdir(), key=lambda one: one.name == SITE_FILE):
+            path.rename(folder / path.name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write_files(folder: Path, site: NewSite) -> None:
@@ -177,7 +192,8 @@ def _site_file(site: NewSite) -> str:
 
 
 def _declaration(site: NewSite, module: str, tables: tuple[Table, ...]) -> str:
-    text = _DECLARATION.substitute(module=module, engine=site.address.engine)
+    quoted = json.dumps(module)  # `on` would be no text
+    text = _DECLARATION.substitute(module=module, quoted=quoted, engine=site.address.engine)
     rest: dict[str, object] = {}
     if site.address.engine == "postgresql":
         rest["schema"] = site.schema

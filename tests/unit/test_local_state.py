@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline.local_stack.connect import build_worker_properties
 from pipeline.local_stack.state import make_state, read_state, write_state
 
 if TYPE_CHECKING:
@@ -30,3 +31,12 @@ def test_a_file_of_before_has_postgresqls_connector(tmp_path: Path) -> None:
     state = read_state(path)
     assert state is not None
     assert state.engines == ("postgresql",)
+
+
+def test_connect_resolves_the_secrets_that_it_was_given() -> None:
+    """Beside our own variables, those of other names: nothing else of its environment."""
+    properties = build_worker_properties(
+        port=1, kafka_port=2, plugin_folders=(), secrets=("SHOP_PW", "ISTHMUS_CAPTURE_PASSWORD")
+    )
+    pattern = properties["config.providers.env.param.allowlist.pattern"]
+    assert pattern == "ISTHMUS_.*|SHOP_PW"

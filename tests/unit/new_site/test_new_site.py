@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ STACK = {
     "ISTHMUS_HUB_URL": "postgresql://hub@localhost/hub",
     "ISTHMUS_STORE_EU_URL": "postgresql://eu@localhost/eu",
 }
-URL = "postgresql://own%40er:p%25w=d@db.example/shop?sslmode=require"
+URL = "postgresql://own%40er:p%25w=d@db.example/shop?sslmode=require&sslrootcert=/ca.pem"
 
 
 def make_table(name: str, *, key: tuple[str, ...] = ("id",)) -> Table:
@@ -53,7 +54,10 @@ def test_a_site_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     declared = load_declarations(settings.connectors, read_own_variables(folder))["sales"]
     assert (declared.host, declared.port, declared.user) == ("db.example", 5432, "own@er")
     assert declared.tables == ("Item$", "orders")
-    assert declared.config == (("database.sslmode", "require"),)
+    assert dict(declared.config) == {
+        "database.sslmode": "require",
+        "database.sslrootcert": "/ca.pem",
+    }
     assert [one.aggregate for one in load_adapters(settings.adapters)] == [
         "sales.Orders",
         "sales.Item",
@@ -96,10 +100,24 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
             check_names(folder, "shop", ("eu",))
 
 
+def test_names_that_yaml_would_take_for_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module or a table may be called `on`."""
+    for variable, value in STACK.items():
+        monkeypatch.setenv(variable, value)
+    site = replace(make_site("shop"), tables={"on": (make_table("no"),)})
+    write_site(tmp_path / "shop", site)
+    declared = load_declarations(
+        tmp_path / "shop" / "connectors", read_own_variables(tmp_path / "shop")
+    )
+    assert declared["on"].tables == ("no",)
+
+
 @pytest.mark.parametrize(
     ("name", "regions", "words"),
     [
-        ("Shop", ("eu",), "--name 'Shop'"),
+        ("Shop", ("eu",), r"name 'Shop' \(--name"),
         ("shop", ("EU",), "--region 'EU'"),
         ("shop", ("eu", "eu"), "one stands twice"),
     ],
@@ -116,6 +134,10 @@ def test_addresses() -> None:
     """What Connect is told is what our own programs are told."""
     assert parse_address("mysql://u:p@h/d") == Address("mariadb", "h", 3306, "d", "u", "p")
     assert parse_address("postgresql://u@h:6000/d").port == 6000
+    assert parse_address("postgresql://u:p[x@h/d").password == "p[x"
+    assert parse_address("postgresql://u@h/d?sslmode=require&application_name=x").left_out == (
+        "application_name",
+    )
     for url, words in (
         ("oracle://u:p@h/d", "must be postgresql://"),
         ("host=h user=u dbname=d", "TCP alone"),
@@ -127,6 +149,8 @@ def test_addresses() -> None:
         ("postgresql://u@h,i/d", "must be postgresql://"),
         ("postgresql://u@[::1]/d", "must be one name"),
         ("postgresql://u:a%0Ab@h/d", "control character"),
+        ("postgresql://u%0Ab@h/d", "control character"),
+        ("mysql://u:p[x@h/d", "must be mysql://"),
         ("mysql://u:p@h:x/d", "must be mysql://"),
         ("postgresql://u:p@h", "dbname is missing"),
         ("mysql://u:p@h", "must be mysql://"),
@@ -166,9 +190,14 @@ def test_mistakes_about_modules(texts: list[str], words: str) -> None:
 
 def test_tables_that_cannot_be_captured_are_told() -> None:
     """Those without a key, and those whose name no declaration can hold."""
-    found = leave_out([make_table("a"), make_table("log", key=()), make_table("order details")])
-    assert list(found) == ["log", "order details"]
+    place = Column("place", "geometry", nullable=True, attnum=1)
+    shape = Table("public", "shape", (place,), ("place",))
+    found = leave_out(
+        [make_table("a"), make_table("log", key=()), make_table("order details"), shape]
+    )
+    assert list(found) == ["log", "order details", "shape"]
     assert "primary key" in found["log"]
+    assert "place (geometry)" in found["shape"]
 
 
 def test_variables_of_a_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
