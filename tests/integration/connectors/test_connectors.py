@@ -155,7 +155,7 @@ def test_delete_and_apply_again(shop: Shop) -> None:
 def test_apply_heals_a_failed_connector(shop: Shop) -> None:
     """A task that failed is told by `status`, and runs again, without a loss, once applied."""
     shop.apply()
-    broken = {**shop.rest("/config").json(), "transforms.one.replacement": "no topic's name"}
+    broken = {**shop.rest("/config").json(), "publication.name": "nowhere"}
     url = f"{shop.variables['ISTHMUS_CONNECT_URL']}/connectors/{shop.connector}/config"
     assert requests.put(url, json=broken, timeout=60).ok
     with shop.legacy() as connection:
@@ -167,7 +167,7 @@ def test_apply_heals_a_failed_connector(shop: Shop) -> None:
     assert status.returncode == 1
     assert "Exception" in json.loads(status.stdout)["connectors"][0]["tasks"][0]["trace"]
     (change,) = shop.plan().values()
-    assert [field["field"] for field in change["fields"]] == ["transforms.one.replacement"]
+    assert [field["field"] for field in change["fields"]] == ["publication.name"]
     shop.apply()
     assert shop.read_log(lambda record: record["kind"] == "c account")
 
