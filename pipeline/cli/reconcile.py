@@ -24,6 +24,7 @@ from pipeline.reconcile.run import reconcile as run_reconciliation
 from pipeline.reconcile.scope import make_scope
 from pipeline.settings import load_settings
 
+TABLE_WIDTH_MAX = 500
 KEYS_SHOWN_PER_TABLE = 10
 """On a terminal; --json lists up to --keys-max."""
 
@@ -100,7 +101,8 @@ def print_problems(result: Reconciliation, console: Console) -> None:
 
 def print_result(result: Reconciliation, console: Console) -> None:
     """Print the verdicts as a table, and the first keys that differ."""
-    table = Table(title=f"reconciled {result.finished_at:%Y-%m-%d %H:%M:%S} UTC")
+    console.print(f"reconciled {result.finished_at:%Y-%m-%d %H:%M:%S} UTC")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for name in ("module", "table", "region", "state"):
         table.add_column(name)
     for name in ("rows", "missing", "extra", "changed", "undecided"):
@@ -109,6 +111,9 @@ def print_result(result: Reconciliation, console: Console) -> None:
         counts = (one.rows, one.missing, one.extra, one.changed, one.undecided)
         state = f"[{STYLES[one.state]}]{one.state}[/]"
         table.add_row(one.module, one.table, one.region, state, *(f"{count:,}" for count in counts))
+    # names that are cut tell nothing: in a narrow terminal the lines are longer than it
+    whole = console.options.update(width=TABLE_WIDTH_MAX)
+    console.width = max(console.width, console.measure(table, options=whole).maximum)
     console.print(table)
     for one in result.tables:
         for finding in one.keys[:KEYS_SHOWN_PER_TABLE]:
