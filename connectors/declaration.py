@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DAY_MS = 24 * 60 * 60 * 1000
 
 _SECRET = re.compile(r"\$\{env:(\w+)\}")
-_MODULE = re.compile(r"[a-z][a-z0-9_]{0,29}")
+MODULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 _TEXT_KEYS = ("module", "engine", "host", "database", "user")
 _NEEDED = (*_TEXT_KEYS, "password", "port", "tables")
@@ -128,7 +128,7 @@ def known_modules(folder: Path) -> tuple[str, ...]:
     modules = []
     for path in _list_files(folder):
         module = read_mapping(path).get("module")
-        if not isinstance(module, str) or not _MODULE.fullmatch(module):
+        if not isinstance(module, str) or not MODULE_NAME.fullmatch(module):
             raise Configuration(f"{path}: module: {module!r} is not a module's name")
         modules.append(module)
     return tuple(modules)
@@ -166,7 +166,9 @@ def parse_declaration(
         if key not in body:
             raise Configuration(f"{path}: {key}: is missing")
     texts = {key: values.text(key, body[key]) for key in _TEXT_KEYS}
-    values.check("module", texts["module"], _MODULE, "lower-case letters, digits and _, 30 at most")
+    values.check(
+        "module", texts["module"], MODULE_NAME, "lower-case letters, digits and _, 30 at most"
+    )
     values.choice("engine", texts["engine"], ENGINES)
     engine = ENGINES[texts["engine"]]
     declaration = Declaration(

@@ -16,6 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from legacy_db.ddl_types import column_type
+from legacy_db.engine_names import MARIADB_ENGINES, MARIADB_KEY_NAME
 from legacy_db.errors import Configuration
 from legacy_db.table_change import ChangeKind, TableChange
 
@@ -35,8 +36,6 @@ _SHAPELESS = re.compile(
     re.IGNORECASE,
 )
 """Statements that sqlglot does not take apart and that change no row's shape."""
-_MARIADB_KEY = "PRIMARY"
-"""What MariaDB and MySQL call the constraint of every primary key, in any case of its letters."""
 _MORE = re.compile(r",\s*(add|alter|change|drop|modify|rename)\b", re.IGNORECASE)
 """A further action behind one of these: nobody has read it."""
 
@@ -169,8 +168,8 @@ class _Reader:
     def _drops_key(self, table: str, action: exp.Drop) -> bool:
         """Tell the primary key's constraint by its name; others change no key."""
         names = [self._name(one) for one in action.args.get("tables") or [action.this]]
-        if self._engine != "postgresql":
-            return _MARIADB_KEY in (name.upper() for name in names)
+        if self._engine in MARIADB_ENGINES:
+            return MARIADB_KEY_NAME in (name.upper() for name in names)
         return self._key_names.get(table, f"{table}_pkey") in names
 
     def _added(self, table: str, column: exp.ColumnDef) -> TableChange:

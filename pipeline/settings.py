@@ -29,6 +29,7 @@ STACK_STATE_FILE = "stack.json"
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 """Largest record that every part of the way accepts, unless the site says otherwise."""
 
+SITE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -250,7 +251,7 @@ class _Reader:
 
     def name(self, section: str, key: str) -> str:
         value = self.text(section, key)
-        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", value):
+        if not SITE_NAME.fullmatch(value):
             raise Configuration(
                 f"{self._path}: [{section}] {key} = {value!r} must be lower-case letters, digits, "
                 "- or _, at most 40, beginning with a letter"

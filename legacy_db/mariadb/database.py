@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from legacy_db.engine_names import BARRIER_TABLE
+from legacy_db.engine_names import BARRIER_TABLE, MARIADB_KEY_NAME
 from legacy_db.key_range import EVERYTHING, KeyRange
 from legacy_db.mariadb import definition
 from legacy_db.mariadb import hash as hashes
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 BARRIER_HOURS_MAX = 24
 """How long a barrier's row stays: nobody reads it, but whoever looks may want to see the last."""
-
-PRIMARY_KEY_NAME = "PRIMARY"
 
 
 class MariaDBDatabase:
@@ -60,7 +58,7 @@ class MariaDBDatabase:
     def read_key_names(self, schema: str, names: Iterable[str]) -> dict[str, str]:
         """Name the primary keys' constraints, by table: all of them are called the same."""
         tables = self.read_tables(schema, names)
-        return {name: PRIMARY_KEY_NAME for name, table in tables.items() if table.key}
+        return {name: MARIADB_KEY_NAME for name, table in tables.items() if table.key}
 
     def split_key_ranges(self, table: Table, rows_max: int) -> list[KeyRange]:
         """Split a table into adjoining ranges of its key."""

@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from connectors.declaration import MODULE_NAME
 from connectors.declared_values import NAME
 from legacy_db.definition import Table
 from legacy_db.supported_types import find_unsupported
 from pipeline.errors import Configuration
-
-_MODULE = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 
 def parse_modules(texts: Iterable[str], site: str) -> dict[str, tuple[str, ...]]:
@@ -24,7 +23,7 @@ def parse_modules(texts: Iterable[str], site: str) -> dict[str, tuple[str, ...]]
     for text in texts:
         name, _, tables = text.partition("=")
         patterns = tuple(one.strip() for one in tables.split(",") if one.strip())
-        if not _MODULE.fullmatch(name) or not patterns:
+        if not MODULE_NAME.fullmatch(name) or not patterns:
             raise Configuration(
                 f"--module {text!r}: must be NAME=TABLE,TABLE: the name of lower-case letters, "
                 "digits and _, 30 at most; tables by name or as shell patterns (ord_*)"

@@ -22,9 +22,8 @@ from adapters.identity import write_site_package
 from legacy_db.definition import Table
 from pipeline.errors import Configuration
 from pipeline.new_site.address import Address
-from pipeline.settings import SITE_FILE, VARIABLES_FILE
+from pipeline.settings import SITE_FILE, SITE_NAME, VARIABLES_FILE
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _REGION = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 _SITE = Template("""\
@@ -116,7 +115,7 @@ class NewSite:
 
 def check_names(folder: Path, name: str, regions: tuple[str, ...]) -> None:
     """Refuse names that can't be, and a folder that holds something, before anything is read."""
-    if not _NAME.fullmatch(name):
+    if not SITE_NAME.fullmatch(name):
         raise Configuration(
             f"the site's name {name!r} (--name, else the folder's) must be lower-case letters, "
             "digits, - or _, at most 40, beginning with a letter: it is the first part of topics', "
@@ -144,7 +143,7 @@ def write_site(folder: Path, site: NewSite) -> None:
             _write_whole(folder, site)
         except BaseException:
             if made:
-                folder.rmdir()
+                shutil.rmtree(folder, ignore_errors=True)
             raise
     except OSError as error:
         raise Configuration(f"can't write the site into {folder}: {error}") from error
